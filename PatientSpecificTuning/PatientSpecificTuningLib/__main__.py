@@ -1,0 +1,10 @@
+"""Starts the command line: python -m PatientSpecificTuningLib."""
+
+from __future__ import annotations
+
+import sys
+
+from .command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

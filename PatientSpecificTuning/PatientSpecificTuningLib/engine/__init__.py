@@ -1,0 +1,1 @@
+"""The method itself: independent of Slicer, usable from any Python."""

@@ -1,0 +1,74 @@
+"""Random changes to the intensities of training patches, so that other scanners are no surprise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Patch = NDArray[np.float32]
+
+
+def vary_intensities(
+    patch: Patch, organ: NDArray[np.bool_], pathway_of_channel: list[int], rng: np.random.Generator
+) -> Patch:
+    """Vary gamma, gain, offset, bias field, blur and noise of a normalised patch.
+
+    Channels of one pathway share gain, gamma and bias, so that contrast between them is kept.
+
+    Args:
+        patch: (channels, rows, columns), z-scored inside the organ, 0 outside.
+        organ: (rows, columns).
+        pathway_of_channel: index of the pathway of every channel.
+        rng: source of randomness.
+
+    Returns:
+        (channels, rows, columns) float32, 0 outside the organ.
+    """
+    varied = patch.copy()
+    for pathway in set(pathway_of_channel):
+        channels = [c for c, owner in enumerate(pathway_of_channel) if owner == pathway]
+        field = _bias_field(organ.shape, rng)
+        gain, offset = rng.uniform(0.8, 1.25), rng.normal(0, 0.15)
+        gamma = np.exp(rng.normal(0, 0.15))
+        blur = rng.uniform(0.3, 1.0) if rng.random() < 0.3 else 0.0
+        noise = rng.uniform(0.02, 0.25) if rng.random() < 0.5 else 0.0
+        for channel in channels:
+            plane = _gamma(varied[channel], gamma)
+            # The bias field multiplies intensities; z-scored dark tissue lies near -3.
+            plane = (plane + 3.5) * field - 3.5
+            if blur:
+                plane = ndimage.gaussian_filter(plane, blur)
+            if noise:
+                plane = plane + noise * _point_spread(rng.standard_normal(organ.shape).astype(np.float32))
+            varied[channel] = plane * gain + offset
+    return np.where(organ, varied, 0).astype(np.float32)
+
+
+def drop_pathway(
+    patch: Patch, pathway_of_channel: list[int], droppable: list[int], probability: float, rng: np.random.Generator
+) -> Patch:
+    """Set one of the droppable pathways to zero with the given probability, as when a sequence is missing."""
+    if not droppable or rng.random() >= probability:
+        return patch
+    dropped = rng.choice(droppable)
+    keep = np.array([owner != dropped for owner in pathway_of_channel], dtype=np.float32)
+    return patch * keep[:, None, None]
+
+
+def _gamma(plane: Patch, gamma: float) -> Patch:
+    low, high = -4.0, 5.0
+    unit = np.clip((plane - low) / (high - low), 0, 1)
+    centre = -low / (high - low)
+    # Rescaled so that the organ's mean, 0, stays where it is.
+    return unit**gamma * (centre ** (1 - gamma)) * (high - low) + low
+
+
+def _bias_field(shape: tuple[int, int], rng: np.random.Generator) -> Patch:
+    coarse = rng.normal(0, 0.06, size=(4, 4)).astype(np.float32)
+    zoom = (shape[0] / 4, shape[1] / 4)
+    return np.exp(ndimage.zoom(coarse, zoom, order=3, mode="nearest", grid_mode=True))
+
+
+def _point_spread(noise: Patch) -> Patch:
+    return ndimage.gaussian_filter(noise, 0.5) * 1.8

@@ -1,0 +1,198 @@
+"""The trunk's feature maps, computed once per scan and kept for the voxels of the organ mask only."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .atomic import replace_when_complete
+from .errors import Cancelled
+from .errors import InputError
+from .network import DualPathwayNetwork
+from .network import Pathway
+from .patches import organ_box
+from .progress import Progress
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def has_fast_bfloat16(device: str | torch.device) -> bool:
+    """Whether the device multiplies bfloat16 natively; elsewhere it would be slower than float32."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.device(device).type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+class FrozenTrunk:
+    """The trunk as it runs outside base training: batch normalisation folded into the convolutions.
+
+    Folding is exact up to rounding. With bfloat16 the first layer of each pathway stays in float32, which halves
+    the number of voxels that change class at a cost of a few per cent in time.
+    """
+
+    def __init__(self, network: DualPathwayNetwork, *, precision: str = "auto", device: str = "cpu") -> None:
+        if precision not in PRECISIONS:
+            message = f"The precision {precision!r} is not known; use one of {', '.join(PRECISIONS)}."
+            raise InputError(message)
+        self.device = torch.device(device)
+        half = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device))
+        self.compute = torch.bfloat16 if half else torch.float32
+        self.storage = torch.float32 if precision == "float32" else torch.bfloat16
+        self.channels = network.trunk.channels
+        self.maps = network.card.feature_maps
+        self.reach = network.card.receptive_field // 2
+        self.pathways = [self._folded(pathway) for pathway in network.trunk.pathways]
+
+    def _folded(self, pathway: Pathway) -> list[list[nn.Conv2d]]:
+        blocks = []
+        for block in copy.deepcopy(pathway).eval().blocks:
+            pairs = zip(block[0::3], block[1::3], strict=True)
+            blocks.append([self._placed(fuse_conv_bn_eval(conv, norm)) for conv, norm in pairs])
+        blocks[0][0] = blocks[0][0].float()
+        return blocks
+
+    def _placed(self, convolution: nn.Conv2d) -> nn.Conv2d:
+        convolution.requires_grad_(False)
+        return convolution.to(self.device, self.compute, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def rows(self, images: NDArray[np.float32], organ: NDArray[np.bool_]) -> Tensor:
+        """Features of the organ's pixels of one slice or patch.
+
+        Only the organ's box plus the reach of the receptive field is computed, which changes nothing.
+
+        Args:
+            images: float32 (channels, H, W).
+            organ: bool (H, W), with at least one pixel.
+
+        Returns:
+            (pixels of the organ in row-major order, feature maps), in the storage dtype, on the CPU.
+        """
+        first_row, last_row, first_column, last_column = organ_box(organ)
+        rows = slice(max(0, first_row - self.reach), last_row + self.reach)
+        columns = slice(max(0, first_column - self.reach), last_column + self.reach)
+        inside = torch.from_numpy(np.flatnonzero(organ[rows, columns])).to(self.device)
+        cropped = torch.from_numpy(np.ascontiguousarray(images[None, :, rows, columns], dtype=np.float32))
+        parts = torch.split(cropped.to(self.device), self.channels, dim=1)
+        features = torch.empty(inside.numel(), self.maps, dtype=self.storage)
+        end = 0
+        for pathway, maps in zip(self.pathways, parts, strict=True):
+            maps = maps.contiguous(memory_format=torch.channels_last)
+            for block in pathway:
+                for convolution in block:
+                    maps = torch.relu_(convolution(maps.to(convolution.weight.dtype)))
+                pixels = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+                start, end = end, end + maps.shape[1]
+                features[:, start:end] = pixels[inside].to("cpu", self.storage)
+        return features
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features of the organ voxels of one scan, memory-mapped.
+
+    Attributes:
+        organ_mask: bool (Z, Y, X); its voxels in C order are the rows.
+        words: (voxels, feature maps), float32, or uint16 holding the bits of bfloat16.
+    """
+
+    organ_mask: NDArray[np.bool_]
+    words: NDArray[np.generic]
+
+    def __len__(self) -> int:
+        return self.words.shape[0]
+
+    def rows(self, start: int, stop: int) -> Tensor:
+        """Features of the voxels `start` to `stop`, float32 or bfloat16 (stop - start, feature maps)."""
+        words = np.array(self.words[start:stop])
+        if words.dtype == np.uint16:
+            return torch.from_numpy(words.view(np.int16)).view(torch.bfloat16)
+        return torch.from_numpy(words)
+
+    def slice_range(self, position: int) -> tuple[int, int]:
+        """First and one-past-last row of a slice."""
+        counts = np.count_nonzero(self.organ_mask, axis=(1, 2))
+        return int(counts[:position].sum()), int(counts[: position + 1].sum())
+
+    def volume(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Put one value per voxel back into a float32 (Z, Y, X) volume that is 0 outside the organ."""
+        volume = np.zeros(self.organ_mask.shape, dtype=np.float32)
+        volume[self.organ_mask] = values
+        return volume
+
+
+def compute_features(
+    network: DualPathwayNetwork,
+    images: NDArray[np.float32],
+    organ_mask: NDArray[np.bool_],
+    path: Path,
+    *,
+    precision: str = "auto",
+    device: str = "cpu",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> FeatureStore:
+    """Run the trunk over all slices and keep the organ voxels' features in a .npy file.
+
+    Slices are written as they come, so memory holds one slice at a time; an interrupted computation leaves no
+    file.
+
+    Args:
+        images: float32 (channels, Z, Y, X), normalised.
+        organ_mask: bool (Z, Y, X).
+        path: where the .npy file goes, uint16 words of bfloat16, or float32 with precision "float32".
+        precision: "auto" computes in bfloat16 where the device has it, "float32" is exact.
+
+    Raises:
+        InputError: empty organ mask, or the disk is full.
+        Cancelled: `cancelled` said so.
+    """
+    if not organ_mask.any():
+        message = "The organ mask is empty, so there is nothing to compute; give a mask that covers the organ."
+        raise InputError(message)
+    trunk = FrozenTrunk(network, precision=precision, device=device)
+    word = np.dtype(np.float32 if trunk.storage == torch.float32 else np.uint16)
+    slices = np.flatnonzero(organ_mask.any(axis=(1, 2)))
+    header = {"descr": word.newbyteorder("<").str, "fortran_order": False}
+    header["shape"] = (int(np.count_nonzero(organ_mask)), trunk.maps)
+    with replace_when_complete(Path(path)) as temporary, open(temporary, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for done, position in enumerate(slices):
+            if cancelled is not None and cancelled():
+                message = f"Computing the features stopped after {done} of {slices.size} slices."
+                raise Cancelled(message)
+            rows = trunk.rows(images[:, position], organ_mask[position])
+            bits = rows if trunk.storage == torch.float32 else rows.view(torch.int16)
+            file.write(np.ascontiguousarray(bits.numpy()).view(word))
+            if progress is not None:
+                progress("Computing features", (done + 1) / slices.size)
+    return open_features(path, organ_mask)
+
+
+def open_features(path: Path, organ_mask: NDArray[np.bool_]) -> FeatureStore:
+    """Open stored features of the scan with this organ mask.
+
+    Raises:
+        InputError: the file is missing, damaged or belongs to another organ mask.
+    """
+    expected = int(np.count_nonzero(organ_mask))
+    try:
+        words = np.load(Path(path), mmap_mode="r")
+    except (OSError, ValueError) as error:
+        message = f"The features in {path} cannot be read; prepare the scan again."
+        raise InputError(message) from error
+    if words.ndim != 2 or words.shape[0] != expected or words.dtype not in (np.uint16, np.float32):
+        message = (
+            f"The features in {path} do not belong to this organ mask of {expected} voxels; prepare the scan again."
+        )
+        raise InputError(message)
+    return FeatureStore(organ_mask, words)

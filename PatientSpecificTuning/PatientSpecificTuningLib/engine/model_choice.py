@@ -1,0 +1,71 @@
+"""Which base model a case uses: chosen by folder or name, recognised again by its content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .case import Case
+from .content_hash import content_hash
+from .errors import InputError
+from .model_card import CARD_NAME
+from .model_card import read_model_card
+
+MODELS = Path(__file__).parents[2] / "Resources" / "Models"
+DEFAULT_MODEL = "BrainWhiteMatterLesions"
+
+
+def choose_model(model: str | Path | None = None) -> Path:
+    """The folder of a model.
+
+    Args:
+        model: a model folder, the folder name of a shipped model, or None for the default shipped model.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    if model is not None and (Path(model) / CARD_NAME).is_file():
+        return Path(model)
+    shipped = MODELS / (DEFAULT_MODEL if model is None else str(model))
+    if (shipped / CARD_NAME).is_file():
+        return shipped
+    names = ", ".join(sorted(card.parent.name for card in MODELS.glob(f"*/{CARD_NAME}"))) or "none"
+    message = f"There is no model {model or DEFAULT_MODEL}; give a folder with {CARD_NAME} or a shipped model ({names})."
+    raise InputError(message)
+
+
+def model_identity(folder: Path) -> dict[str, str]:
+    """Name, version, folder and content hash of a model, as a case keeps them.
+
+    Raises:
+        InputError: the folder holds no readable model card.
+    """
+    card = read_model_card(folder)
+    files = sorted(f for f in Path(folder).iterdir() if f.suffix in (".json", ".safetensors"))
+    digest = content_hash(files, "model file").sha256
+    return {
+        "name": card.name,
+        "version": card.version,
+        "folder": str(Path(folder).resolve()),
+        "sha256": digest,
+    }
+
+
+def model_of_case(case: Case) -> Path:
+    """The folder of the model that a case was made with, also after the case moved to another machine.
+
+    Raises:
+        InputError: neither the recorded folder nor a shipped model has the same content.
+    """
+    wanted = case.model.get("sha256")
+    candidates = [
+        Path(case.model.get("folder", "")),
+        *(card.parent for card in MODELS.glob(f"*/{CARD_NAME}")),
+    ]
+    for folder in candidates:
+        if (folder / CARD_NAME).is_file() and model_identity(folder)["sha256"] == wanted:
+            return folder
+    message = (
+        f"The model {case.model.get('name')} that {case.folder} was made with is not in {case.model.get('folder')} any"
+        " more or has changed; bring it back or prepare a new case folder."
+    )
+    raise InputError(message)

@@ -1,0 +1,156 @@
+"""From folders of annotated scans to a model folder: reading, preprocessing, base training, validation."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from .atomic import write_text
+from .errors import InputError
+from .geometry import resample_labelmap
+from .lesions import binarize
+from .metrics import segmentation_metrics
+from .model_card import ModelCard
+from .model_card import read_model_card
+from .preparation import PreparationOptions
+from .preparation import examination_inputs
+from .preparation import preprocess_input
+from .progress import Progress
+from .progress import within
+from .scan_files import ExaminationFiles
+from .scan_files import find_examinations
+from .volumes import read_labelmap
+
+if TYPE_CHECKING:
+    from .base_training import TrainingExamination
+    from .base_training import TrainingProgress
+    from .network import DualPathwayNetwork
+
+Spacing = tuple[float, float, float]
+CHECKPOINT = "checkpoint.safetensors"
+LOSS_CURVE = "loss.csv"
+
+
+def train_model(
+    output: Path,
+    folders: Sequence[Path],
+    *,
+    validation: Sequence[Path] = (),
+    match: str = "",
+    card_folder: Path | None = None,
+    start_from: Path | None = None,
+    device: str = "cpu",
+    bf16: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train a base model and write its folder; an interrupted training goes on from its checkpoint.
+
+    Args:
+        output: the model folder, also of checkpoint and loss curve.
+        folders: each with one or two annotated examinations, recognised by file names.
+        validation: folders of examinations that are only judged; their metrics go into the model card.
+        match: only files whose path contains this text.
+        card_folder: a folder whose model card is trained for; None is FLAIR and T1 with the paper's network.
+        start_from: a model to go on from.
+        settings: values of `TrainingSettings`.
+
+    Raises:
+        InputError: scans cannot be used or none of them is annotated.
+    """
+    from .base_training import BaseTraining
+    from .base_training import TrainingSettings
+    from .model_folder import load_model
+    from .model_folder import save_model
+
+    card_source = card_folder or start_from
+    given = ModelCard() if card_source is None else read_model_card(card_source)
+    training_settings = TrainingSettings(**(settings or {}))
+    examinations = [e for e, _ in annotated_examinations(folders, given, match=match, progress=progress)]
+    training = {"settings": asdict(training_settings), "examinations": [e.name for e in examinations]}
+    card = replace(given, name=output.name, training=training, results={})
+    start = None if start_from is None else load_model(start_from)[1]
+    run = BaseTraining(card, examinations, training_settings, start_from=start, device=device, bf16=bf16)
+    output.mkdir(parents=True, exist_ok=True)
+    network = run.run(
+        checkpoint=output / CHECKPOINT, report=_reporter(training_settings.iterations, progress)
+    )
+    _write_losses(output / LOSS_CURVE, run.progress.losses)
+    judged = annotated_examinations(validation, given, match=match, progress=progress)
+    results = {examination.name: judge(network, card, examination, spacing) for examination, spacing in judged}
+    save_model(output, replace(card, results=results), network)
+    return {"model": str(output), "iterations": run.progress.iteration, "validation": results}
+
+
+def annotated_examinations(
+    folders: Sequence[Path], card: ModelCard, *, match: str = "", progress: Progress | None = None
+) -> list[tuple[TrainingExamination, Spacing]]:
+    """Preprocess every examination with known lesions in the folders; each comes with its voxel size in mm.
+
+    Raises:
+        InputError: a folder has no annotated examination, or its scans cannot be used.
+    """
+    found = []
+    for folder in map(Path, folders):
+        files = find_examinations(folder, match=match)
+        given = {"baseline": files.baseline, "followup": files.followup}
+        annotated = {name: f for name, f in given.items() if f is not None and f.lesions is not None}
+        if not annotated:
+            message = f"{folder} has no examination with a lesion labelmap; add one or leave the folder out."
+            raise InputError(message)
+        for name, examination in annotated.items():
+            found.append(_examination(f"{folder.name} {name}", examination, card, progress))
+    return found
+
+
+def judge(
+    network: DualPathwayNetwork, card: ModelCard, examination: TrainingExamination, spacing: Spacing
+) -> dict[str, float | None]:
+    """Metrics of a network on one annotated examination with voxels of `spacing` (x, y, z) in mm."""
+    from .prediction import predict_probability_plain
+
+    images = np.asarray(examination.images, dtype=np.float32)
+    found = binarize(
+        predict_probability_plain(network, images, examination.organ), examination.organ, card.post_processing
+    )
+    return segmentation_metrics(examination.lesions, found, spacing).as_dict()
+
+
+def _examination(
+    name: str, files: ExaminationFiles, card: ModelCard, progress: Progress | None
+) -> tuple[TrainingExamination, Spacing]:
+    from .base_training import TrainingExamination
+
+    (source,) = examination_inputs({name: files}, card, PreparationOptions(missing_sequence="zero"))
+    prepared = preprocess_input(source, card, progress=within(progress, name))
+    labels = read_labelmap(Path(str(files.lesions)), f"{name} lesion labelmap")
+    lesions = sitk.GetArrayFromImage(resample_labelmap(labels, prepared.working_grid)) > 0
+    x, y, z = (float(value) for value in prepared.working_grid.spacing)
+    lesions &= prepared.organ_mask
+    return TrainingExamination(name, prepared.images, prepared.organ_mask, lesions), (x, y, z)
+
+
+def _reporter(iterations: int, progress: Progress | None) -> Any:
+    def report(state: TrainingProgress) -> None:
+        if progress is not None:
+            progress("Training", state.iteration / iterations)
+
+    return report
+
+
+def _write_losses(path: Path, losses: Sequence[float]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["iteration", "loss"])
+    writer.writerows(enumerate(losses, start=1))
+    write_text(path, text.getvalue())

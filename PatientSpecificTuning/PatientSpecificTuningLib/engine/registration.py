@@ -1,0 +1,188 @@
+"""Bringing one image of an examination onto another: rigid, then optionally B-spline."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from .errors import InputError
+from .geometry import Grid
+from .progress import Progress
+
+METHODS = ("rigid", "bspline", "none")
+# An image that is aligned already must not be blurred by a needless interpolation.
+SMALLEST_MOTION_MM = 0.5
+SMALLEST_GAIN = 0.02
+LEAST_OVERLAP = 0.25
+_SEED = 1
+
+
+def align(
+    moving: sitk.Image,
+    fixed: sitk.Image,
+    *,
+    method: str = "rigid",
+    fixed_mask: sitk.Image | None = None,
+    name: str = "moving image",
+    progress: Progress | None = None,
+) -> sitk.Transform:
+    """Find where points of `fixed` lie in `moving`, by mutual information (Mattes) over three resolutions.
+
+    The identity is returned when the images are aligned already: when the motion found is below half a
+    millimetre, or improves mutual information by less than two per cent. The result repeats exactly.
+
+    Args:
+        moving: float32.
+        fixed: float32.
+        method: "rigid", "bspline" (rigid first), or "none" for the identity.
+        fixed_mask: uint8 0/1, where to compare; None for everywhere.
+        name: what error messages call the moving image.
+
+    Returns:
+        transform from points of `fixed` to points of `moving`, ready for resampling.
+
+    Raises:
+        InputError: the images cannot be brought together, or the method is not known.
+    """
+    if method not in METHODS:
+        message = f"The registration {method!r} is not known; use one of {', '.join(METHODS)}."
+        raise InputError(message)
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    if method == "none" or _identical(moving, fixed):
+        _require_overlap(identity, moving, fixed, name)
+        return identity
+    if progress is not None:
+        progress(f"Aligning the {name}", 0.0)
+    rigid = _best_rigid(moving, fixed, fixed_mask, name)
+    found: sitk.Transform = identity if _is_aligned(rigid, moving, fixed, fixed_mask) else rigid
+    if method == "bspline":
+        found = _bspline(found, moving, fixed, fixed_mask)
+    _require_overlap(found, moving, fixed, name)
+    if progress is not None:
+        progress(f"Aligning the {name}", 1.0)
+    return found
+
+
+def _identical(moving: sitk.Image, fixed: sitk.Image) -> bool:
+    if not Grid.of(moving).same_as(Grid.of(fixed)):
+        return False
+    return bool(np.array_equal(sitk.GetArrayViewFromImage(moving), sitk.GetArrayViewFromImage(fixed)))
+
+
+def _method(fixed_mask: sitk.Image | None, *, sampling: float) -> sitk.ImageRegistrationMethod:
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(48)
+    method.SetMetricSamplingStrategy(method.REGULAR if sampling < 1 else method.NONE)
+    if sampling < 1:
+        method.SetMetricSamplingPercentage(sampling, _SEED)
+    if fixed_mask is not None:
+        method.SetMetricFixedMask(fixed_mask)
+    method.SetInterpolator(sitk.sitkLinear)
+    # The order of a threaded sum changes its rounding, and the optimiser amplifies that.
+    method.SetNumberOfThreads(1)
+    return method
+
+
+def _best_rigid(
+    moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None, name: str
+) -> sitk.Transform:
+    """Rigid registration from where the scanner says the images lie and, failing that, from their centres."""
+    in_place = sitk.Euler3DTransform()
+    centre = fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])
+    in_place.SetCenter(centre)
+    centred = sitk.CenteredTransformInitializer(
+        fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.GEOMETRY
+    )
+    starts = [in_place] if _overlap(in_place, moving, fixed) > 0.5 else [sitk.Euler3DTransform(centred)]
+    results = []
+    for start in starts:
+        try:
+            results.append(_rigid(start, moving, fixed, fixed_mask))
+        except RuntimeError as error:
+            message = f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
+            raise InputError(message) from error
+    return min(results, key=lambda transform: _metric(transform, moving, fixed, fixed_mask))
+
+
+def _rigid(
+    start: sitk.Euler3DTransform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
+) -> sitk.Transform:
+    voxels = float(np.prod(fixed.GetSize()))
+    method = _method(fixed_mask, sampling=min(0.99, max(0.05, 60_000 / voxels)))
+    method.SetOptimizerAsRegularStepGradientDescent(
+        learningRate=1.0, minStep=1e-3, numberOfIterations=150, gradientMagnitudeTolerance=1e-6
+    )
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([_shrink(fixed, 4), _shrink(fixed, 2), 1])
+    method.SetSmoothingSigmasPerLevel([4, 2, 0])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
+    method.SetInitialTransform(sitk.Euler3DTransform(start), inPlace=False)
+    return method.Execute(fixed, moving).Downcast()
+
+
+def _shrink(image: sitk.Image, factor: int) -> int:
+    """Shrinking all axes alike must leave enough of the thinnest one."""
+    return max(1, min(factor, min(image.GetSize()) // 16))
+
+
+def _bspline(
+    start: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
+) -> sitk.Transform:
+    mesh = [max(1, round(n * spacing / 50)) for n, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)]
+    method = _method(fixed_mask, sampling=min(0.99, max(0.05, 60_000 / np.prod(fixed.GetSize()))))
+    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=60)
+    method.SetMovingInitialTransform(start)
+    method.SetInitialTransform(sitk.BSplineTransformInitializer(fixed, mesh), inPlace=False)
+    deformation = method.Execute(fixed, moving)
+    return sitk.CompositeTransform([start, deformation])
+
+
+def _is_aligned(
+    rigid: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
+) -> bool:
+    identity = sitk.Transform(3, sitk.sitkIdentity)
+    if _overlap(identity, moving, fixed) < LEAST_OVERLAP:
+        return False
+    corners = Grid.of(fixed).corners()
+    moved = np.array([rigid.TransformPoint(corner) for corner in corners])
+    if np.linalg.norm(moved - corners, axis=1).mean() < SMALLEST_MOTION_MM:
+        return True
+    before = _metric(identity, moving, fixed, fixed_mask)
+    after = _metric(rigid, moving, fixed, fixed_mask)
+    # Mutual information is negated by ITK: lower is better.
+    return after > before - SMALLEST_GAIN * abs(before)
+
+
+def _metric(
+    transform: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
+) -> float:
+    method = _method(fixed_mask, sampling=0.5)
+    method.SetInitialTransform(transform)
+    try:
+        return float(method.MetricEvaluate(fixed, moving))
+    except RuntimeError:
+        return 0.0
+
+
+def _overlap(transform: sitk.Transform, moving: sitk.Image, fixed: sitk.Image) -> float:
+    """Part of the fixed image's field of view that lies inside the moving image."""
+    size = np.asarray(fixed.GetSize())
+    steps = [np.linspace(0, n - 1, 9) for n in size]
+    inside = 0
+    points = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    limits = np.asarray(moving.GetSize()) - 0.5
+    for point in points:
+        mapped = transform.TransformPoint(fixed.TransformContinuousIndexToPhysicalPoint(point.tolist()))
+        index = np.asarray(moving.TransformPhysicalPointToContinuousIndex(mapped))
+        inside += bool(((index >= -0.5) & (index <= limits)).all())
+    return inside / len(points)
+
+
+def _require_overlap(transform: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, name: str) -> None:
+    overlap = _overlap(transform, moving, fixed)
+    if overlap < LEAST_OVERLAP:
+        message = (
+            f"The {name} covers only {overlap:.0%} of the first image; check that both belong to the same examination"
+            " or register them before."
+        )
+        raise InputError(message)

@@ -1,0 +1,329 @@
+"""The few verbs of the method as functions: prepare, propose, annotate, tune, segment, evaluate.
+
+Each works on a case folder, opened or given by its path, and does nothing twice for the same input.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .annotation import Annotation
+from .annotation import labels_on_working_grid
+from .annotation import lesion_slices
+from .annotation import load_annotation
+from .annotation import save_annotation
+from .case import Case
+from .case import case_exists
+from .errors import InputError
+from .evaluation import evaluate_result
+from .lesions import binarize
+from .model_card import read_model_card
+from .model_choice import choose_model
+from .model_choice import model_identity
+from .model_choice import model_of_case
+from .preparation import PreparationOptions
+from .preparation import examination_inputs
+from .preparation import preprocess_input
+from .preparation import record_of
+from .prepared import open_examination
+from .prepared import write_examination
+from .progress import Progress
+from .progress import within
+from .results import Result
+from .scan_files import ExaminationFiles
+from .segmentation import segment_examination
+from .slice_proposal import SliceProposal
+from .slice_proposal import propose_slices
+
+CaseLike = Case | Path | str
+Files = ExaminationFiles | Mapping[str, Path | str | Sequence[Path | str]]
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """A tuned version of the head: its number in the case, its folder and what provenance.json says."""
+
+    number: str
+    folder: Path
+    provenance: dict[str, Any]
+
+
+def prepare(
+    folder: Path | str,
+    *,
+    baseline: Files | None = None,
+    followup: Files | None = None,
+    baseline_mask: Path | str | None = None,
+    followup_mask: Path | str | None = None,
+    model: Path | str | None = None,
+    registration: str = "rigid",
+    bias_correction: bool | None = None,
+    missing_sequence: str = "error",
+    progress: Progress | None = None,
+) -> Case:
+    """Bring one or both examinations of a patient into a case folder, with features and base-model probability.
+
+    Images are checked and preprocessed before the folder is made. What the case holds already is not made again.
+
+    Args:
+        folder: the case folder, new or to be resumed.
+        baseline: files by sequence name; several files of one sequence are its channels.
+        followup: the same for the follow-up.
+        baseline_mask: organ mask; without one a brain mask is estimated.
+        followup_mask: the same for the follow-up.
+        model: a model folder or the name of a shipped model; None is the default shipped model.
+        registration: "rigid", "bspline" or "none".
+        bias_correction: N4 on or off; None as the model card says.
+        missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
+
+    Raises:
+        InputError: something cannot be used; the message says what and the way out.
+    """
+    from .model_folder import load_model
+
+    model_folder = choose_model(model)
+    given = {
+        name: _examination_files(files, mask)
+        for name, files, mask in (
+            ("baseline", baseline, baseline_mask),
+            ("followup", followup, followup_mask),
+        )
+        if files is not None
+    }
+    options = PreparationOptions(registration, bias_correction, missing_sequence)
+    identity = model_identity(model_folder)
+    inputs = examination_inputs(given, read_model_card(model_folder), options)
+    if case_exists(Path(folder)):
+        case = Case.create(Path(folder), model=identity)
+        inputs = [source for source in inputs if not source.is_prepared_in(case)]
+        if not inputs:
+            return case
+    card, network = load_model(model_folder)
+    done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
+    case = Case.create(Path(folder), model=identity)
+    for source, preprocessed in done:
+        target = case.examination_folder(source.name)
+        write_examination(target, preprocessed, network, progress=within(progress, source.name))
+        case.examinations[source.name] = record_of(source, preprocessed)
+        case.save()
+    return case
+
+
+def propose(
+    case: CaseLike,
+    *,
+    count: int | None = 2,
+    among: str = "organ",
+    lesion_labels: NDArray[np.bool_] | None = None,
+) -> list[SliceProposal]:
+    """The baseline slices from which the CNN can learn most, best first.
+
+    Args:
+        count: how many, None for all.
+        among: "organ" for all slices of the organ, "lesion" for slices with a lesion.
+        lesion_labels: bool (Z, Y, X) on the working grid; without it a lesion is what the base CNN found.
+
+    Raises:
+        InputError: the baseline is not prepared, or there is no slice to choose from.
+    """
+    baseline = open_examination(_opened(case), "baseline")
+    return propose_slices(
+        baseline.base_probability, baseline.organ_mask, count=count, among=among, lesion_labels=lesion_labels
+    )
+
+
+def annotate(case: CaseLike, labels: Path | str, *, slices: Sequence[int] | None = None) -> Annotation:
+    """Take lesion labels of the baseline into the case and remember which slices are corrected.
+
+    Args:
+        labels: a labelmap on any grid that covers the baseline.
+        slices: indices on the working grid; None for every slice with a label. Only these are learned from, also
+            where they show no lesion.
+
+    Raises:
+        InputError: the labelmap cannot be used or shows no lesion, or a slice lies outside the baseline.
+    """
+    case = _opened(case)
+    array = labels_on_working_grid(case, Path(labels), "lesion labelmap")
+    return save_annotation(case, array, lesion_slices(array) if slices is None else slices)
+
+
+def tune(
+    case: CaseLike,
+    *,
+    iterations: int = 100,
+    learning_rate: float = 1e-4,
+    weighting: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TunedModel:
+    """Fine-tune the last two layers on the corrected slices, always from the base weights.
+
+    The new version becomes the current one. Where the same corrections and settings were tuned before, that
+    version becomes current instead.
+
+    Raises:
+        InputError: nothing is annotated, or no corrected slice shows a lesion.
+    """
+    from .model_folder import load_model
+    from .tuning import TuningSettings
+    from .tuning import save_tuned_head
+    from .tuning import tune as tune_head
+
+    case = _opened(case)
+    annotation = load_annotation(case)
+    settings = TuningSettings(
+        iterations=iterations, learning_rate=learning_rate, weighting=weighting, seed=seed
+    )
+    origin = {
+        "model": case.model,
+        "baseline": case.record("baseline").fingerprint(),
+        "annotation": annotation.sha256,
+        "slices": list(annotation.slices),
+        "settings": asdict(settings),
+    }
+    for number in reversed(case.versions("tuned")):
+        if _agrees(case.version_info("tuned", number), origin):
+            case.set_current("tuned", number)
+            return _tuned_model(case, number)
+    card, network = load_model(model_of_case(case))
+    baseline = open_examination(case, "baseline")
+    predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+    head = tune_head(
+        network,
+        baseline.images,
+        baseline.organ_mask,
+        annotation.labels,
+        annotation.slices,
+        settings,
+        base_prediction=predicted,
+        progress=progress,
+    )
+    with case.new_version("tuned") as folder:
+        annotation.write_to(folder, case.record("baseline").working_grid)
+        save_tuned_head(folder, head, {**origin, "created": _now()})
+    return _tuned_model(case, str(case.current["tuned"]))
+
+
+def segment(
+    case: CaseLike,
+    *,
+    examination: str = "followup",
+    weights: str = "current",
+    repetitions: int = 25,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Result:
+    """Find the lesions of an examination and write a result, which becomes the current one.
+
+    Args:
+        examination: "followup" or "baseline".
+        weights: "current", "base", or the number of a tuned version.
+        repetitions: Monte Carlo dropout repetitions for the uncertainty, 0 for none.
+        seed: seed of the dropout.
+
+    Raises:
+        InputError: the examination is not prepared, or there is no such tuned version.
+    """
+    case = _opened(case)
+    tuned = _tuned_number(case, weights)
+    origin = {
+        "model": case.model,
+        "examination": examination,
+        "input": case.record(examination).fingerprint(),
+        "tuned": tuned,
+        "annotation": None if tuned is None else case.version_info("tuned", tuned)["annotation"],
+        "repetitions": repetitions,
+        "seed": seed,
+        "with_change": examination == "followup" and "baseline" in case.examinations,
+    }
+    for number in reversed(case.versions("results")):
+        if _agrees(case.version_info("results", number), origin):
+            case.set_current("results", number)
+            return result(case, number)
+    with case.new_version("results") as folder:
+        segment_examination(case, folder, {**origin, "created": _now()}, progress=progress)
+    return result(case)
+
+
+def evaluate(
+    case: CaseLike,
+    reference: Path | str,
+    *,
+    number: str = "current",
+    slices: Sequence[int] | None = None,
+) -> dict[str, float | None]:
+    """Compare a result with known lesions: dice, avd, hd95, recall and f1; None where undefined.
+
+    Args:
+        reference: labelmap of the known lesions, on any grid.
+        number: "current" or the number of a result.
+        slices: judge these slices of the working grid only; None judges everything on the user's grid.
+
+    Raises:
+        InputError: there is no such result, or the labelmap cannot be used.
+    """
+    case = _opened(case)
+    return evaluate_result(case, result(case, number), Path(reference), slices=slices)
+
+
+def result(case: CaseLike, number: str = "current") -> Result:
+    """A complete result of the case.
+
+    Raises:
+        InputError: there is no such result.
+    """
+    case = _opened(case)
+    chosen = case.current["results"] if number == "current" else number
+    if chosen is None:
+        message = f"{case.folder} has no result yet; run segment first."
+        raise InputError(message)
+    return Result(chosen, case.version_folder("results", chosen), case.version_info("results", chosen))
+
+
+def _opened(case: CaseLike) -> Case:
+    return case if isinstance(case, Case) else Case.open(Path(case))
+
+
+def _examination_files(files: Files, mask: Path | str | None) -> ExaminationFiles:
+    if isinstance(files, ExaminationFiles):
+        return files if mask is None else ExaminationFiles(files.sequences, Path(mask), files.lesions)
+    sequences = {
+        name: [Path(paths)] if isinstance(paths, Path | str) else [Path(path) for path in paths]
+        for name, paths in files.items()
+    }
+    return ExaminationFiles(sequences, None if mask is None else Path(mask))
+
+
+def _tuned_number(case: Case, weights: str) -> str | None:
+    if weights == "base":
+        return None
+    if weights == "current":
+        return case.current["tuned"]
+    case.version_folder("tuned", weights)
+    return weights
+
+
+def _tuned_model(case: Case, number: str) -> TunedModel:
+    return TunedModel(number, case.version_folder("tuned", number), case.version_info("tuned", number))
+
+
+def _agrees(info: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
+    """Whether a version was made from the same things; compared as JSON, since it was read from JSON."""
+    plain = json.loads(json.dumps(origin))
+    return all(info.get(key) == value for key, value in plain.items())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

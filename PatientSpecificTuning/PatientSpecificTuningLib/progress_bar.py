@@ -1,0 +1,37 @@
+"""Progress bars on standard error, one for each stage of the work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .engine.progress import Progress
+
+
+@contextmanager
+def progress_bars(*, shown: bool = True) -> Iterator[Progress | None]:
+    """Yield a progress callback that draws a bar for each stage; None where bars are unwanted or tqdm is missing."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        shown = False
+    if not shown:
+        yield None
+        return
+    bars: dict[str, tqdm] = {}
+
+    def report(stage: str, fraction: float) -> None:
+        if stage not in bars:
+            for bar in bars.values():
+                bar.close()
+            bars.clear()
+            layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+            bars[stage] = tqdm(total=1.0, desc=stage, bar_format=layout, leave=True, dynamic_ncols=True)
+        bar = bars[stage]
+        bar.update(min(max(fraction, 0.0), 1.0) - bar.n)
+
+    try:
+        yield report
+    finally:
+        for bar in bars.values():
+            bar.close()

@@ -1,0 +1,27 @@
+"""What every test needs: the package on the path and torch on one thread."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGE_ROOT = REPOSITORY / "PatientSpecificTuning"
+for folder in (PACKAGE_ROOT, REPOSITORY / "Testing", Path(__file__).parent):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+# Tiny arrays gain nothing from threads, and many small threaded calls are slower than single ones.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests that start a process find the package in the same way.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(PACKAGE_ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])]
+)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The folder of the checkout."""
+    return REPOSITORY

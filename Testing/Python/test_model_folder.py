@@ -1,0 +1,102 @@
+"""Models on disk come back as they were saved, and damage is told in one sentence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from builders import tiny_card
+from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.model_card import ModelCard
+from PatientSpecificTuningLib.engine.model_card import PostProcessing
+from PatientSpecificTuningLib.engine.model_folder import load_model
+from PatientSpecificTuningLib.engine.model_folder import save_model
+from PatientSpecificTuningLib.engine.model_folder import shipped_models
+from PatientSpecificTuningLib.engine.network import DualPathwayNetwork
+
+
+@pytest.fixture
+def saved(tmp_path):
+    card = tiny_card(post_processing=PostProcessing(opening=True), limits=("research only",))
+    network = DualPathwayNetwork(card).eval()
+    save_model(tmp_path, card, network)
+    return tmp_path, card, network
+
+
+def test_saved_model_comes_back_with_the_same_card_and_output(saved):
+    folder, card, network = saved
+    loaded_card, loaded = load_model(folder)
+    assert loaded_card == card
+    images = torch.randn(1, 2, 12, 12)
+    assert torch.equal(loaded(images), network(images))
+
+
+def test_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"has no model\.json"):
+        load_model(tmp_path)
+
+
+def test_truncated_weights_are_refused(saved):
+    folder = saved[0]
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-50])
+    with pytest.raises(InputError, match="damaged"):
+        load_model(folder)
+
+
+def test_weights_of_another_network_are_refused(saved):
+    folder, card, _ = saved
+    values = card.to_dict() | {"kernels": 5}
+    (folder / "model.json").write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(InputError, match="do not fit"):
+        load_model(folder)
+
+
+def test_weights_with_nan_are_refused(saved):
+    folder, card, network = saved
+    with torch.no_grad():
+        network.head.output.bias[0] = float("nan")
+    save_model(folder, card, network)
+    with pytest.raises(InputError, match="do not fit"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"format_version": 99}, "update the extension"),
+        ({"task": "classification"}, "task"),
+        ({"pathways": []}, "channel"),
+        ({"dilation_rates": [1, 2]}, "dilation rates"),
+        ({"dropout": 1.5}, "dropout"),
+        ({"kernels": 0}, "at least 1"),
+        ({"colour": "blue"}, "cannot be understood"),
+    ],
+)
+def test_card_that_cannot_be_used_is_refused_with_its_reason(change, reason):
+    with pytest.raises(InputError, match=reason):
+        ModelCard.from_dict(ModelCard().to_dict() | change)
+
+
+def test_card_that_is_not_json_is_refused(tmp_path):
+    (tmp_path / "model.json").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="JSON"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(shipped_models()))
+def test_shipped_model_loads_and_is_under_five_megabytes(name):
+    folder = shipped_models()[name]
+    card, network = load_model(folder)
+    assert network(torch.zeros(1, card.channels, 16, 16)).shape == (1, 2, 16, 16)
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 5_000_000
+    assert card.training
+    assert card.results
+    assert card.licence
+    assert card.attribution
+    assert card.limits
+
+
+def test_the_brain_model_is_shipped():
+    assert "BrainWhiteMatterLesions" in shipped_models()
