@@ -207,7 +207,11 @@ def _train(command: argparse.ArgumentParser) -> None:
 
 def _demo(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--output", type=Path, default=Path("output", "demo"), metavar="FOLDER", help="where the results are left"
+        "--output",
+        type=Path,
+        default=Path("output", "demo"),
+        metavar="FOLDER",
+        help="where the results are left",
     )
     command.add_argument(
         "--case", type=Path, metavar="FOLDER", help="a folder of scans, recognised by their names"

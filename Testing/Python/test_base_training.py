@@ -70,7 +70,9 @@ def test_by_default_every_patch_comes_from_a_lesion_slice():
     only_second[1] = lesions[1]
     marked = images.copy()
     marked[:, 1][:, organ[1]] = 7
-    sampler = PatchSampler([TrainingExamination("one", marked, organ, only_second)], tiny_card(), TrainingSettings())
+    sampler = PatchSampler(
+        [TrainingExamination("one", marked, organ, only_second)], tiny_card(), TrainingSettings()
+    )
     for iteration in range(5):
         batch, _, inside = sampler.batch(iteration)
         values = batch[:, 0][inside]
@@ -80,7 +82,9 @@ def test_by_default_every_patch_comes_from_a_lesion_slice():
 def test_training_without_any_lesion_is_refused():
     images, organ, lesions = blob_examination()
     with pytest.raises(InputError, match="lesion label"):
-        PatchSampler([TrainingExamination("none", images, organ, lesions & False)], tiny_card(), TrainingSettings())
+        PatchSampler(
+            [TrainingExamination("none", images, organ, lesions & False)], tiny_card(), TrainingSettings()
+        )
 
 
 def test_one_cycle_warms_up_and_ends_near_zero():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -38,7 +40,9 @@ def test_float32_features_equal_the_plain_trunk(network, tmp_path):
     images, organ, _ = blob_examination()
     store = compute_features(network, images, organ, tmp_path / "f.npy", precision="float32")
     assert len(store) == organ.sum()
-    torch.testing.assert_close(store.rows(0, len(store)), plain_rows(network, images, organ), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        store.rows(0, len(store)), plain_rows(network, images, organ), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(network, tmp_path):
@@ -47,7 +51,9 @@ def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(net
     small[:, 40:50, 30:42] = True
     images = images + np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
     store = compute_features(network, images, small, tmp_path / "f.npy", precision="float32")
-    torch.testing.assert_close(store.rows(0, len(store)), plain_rows(network, images, small), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        store.rows(0, len(store)), plain_rows(network, images, small), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_bfloat16_features_are_close_and_half_the_size(network, tmp_path):
@@ -67,7 +73,7 @@ def test_slice_ranges_partition_the_voxels(network, tmp_path):
     assert ranges[0][0] == 0
     assert ranges[-1][1] == len(store)
     assert ranges[1][0] == ranges[1][1]
-    assert all(before[1] == after[0] for before, after in zip(ranges, ranges[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(ranges))
 
 
 def test_values_return_to_their_voxels(network, tmp_path):

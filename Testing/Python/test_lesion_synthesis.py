@@ -17,7 +17,9 @@ def pasted():
     occupancy = np.zeros(SHAPE, dtype=np.float32)
     occupancy[3:5, 10:18, 18:30] = 1
     appearance = LesionAppearance()
-    changed = paste_lesions(flair, np.ones_like(flair), occupancy, (1, 1, 3), appearance, np.random.default_rng(0))
+    changed = paste_lesions(
+        flair, np.ones_like(flair), occupancy, (1, 1, 3), appearance, np.random.default_rng(0)
+    )
     return flair, *changed
 
 

@@ -23,7 +23,9 @@ def test_brain_network_has_the_parameters_of_two_pathways_and_a_head():
 
 
 def test_each_pathway_has_thirteen_convolutions_of_which_eleven_are_dilated():
-    convolutions = [m for m in full_size_network().trunk.pathways[0].modules() if isinstance(m, torch.nn.Conv2d)]
+    convolutions = [
+        m for m in full_size_network().trunk.pathways[0].modules() if isinstance(m, torch.nn.Conv2d)
+    ]
     assert len(convolutions) == 13
     assert all(c.kernel_size == (3, 3) and c.out_channels == 64 for c in convolutions)
     assert sum(c.dilation == (1, 1) for c in convolutions) == 2

@@ -59,7 +59,9 @@ def test_rotation_by_ninety_degrees_turns_the_patch_about_its_centre():
     image = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
     patch = cut_patch(image, Window(4, 6, 32), degrees=90)
     straight = image[4:36, 6:38]
-    assert np.allclose(patch, np.rot90(straight), atol=1e-4) or np.allclose(patch, np.rot90(straight, -1), atol=1e-4)
+    assert np.allclose(patch, np.rot90(straight), atol=1e-4) or np.allclose(
+        patch, np.rot90(straight, -1), atol=1e-4
+    )
 
 
 def test_rotated_patch_inside_the_slice_has_no_empty_corner():

@@ -51,7 +51,9 @@ def test_the_base_network_is_bit_identical_after_tuning_and_the_head_is_not(netw
 def test_only_the_last_two_layers_are_trained():
     images, organ, lesions = blob_examination()
     network = DualPathwayNetwork(ModelCard()).eval()
-    tuned = tune(network, images, organ, lesions, [0], TuningSettings(iterations=1, batch_size=1, patch_size=16))
+    tuned = tune(
+        network, images, organ, lesions, [0], TuningSettings(iterations=1, batch_size=1, patch_size=16)
+    )
     assert tuned.trainable_parameters == 82_434
 
 
@@ -148,7 +150,13 @@ def test_slice_without_organ_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [{"iterations": 0}, {"learning_rate": 0.0}, {"rotation_degrees": 200}, {"weighting": "x"}, {"loss_area": "x"}],
+    [
+        {"iterations": 0},
+        {"learning_rate": 0.0},
+        {"rotation_degrees": 200},
+        {"weighting": "x"},
+        {"loss_area": "x"},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(change):
     with pytest.raises(InputError, match="cannot be used"):

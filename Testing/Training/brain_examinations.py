@@ -144,7 +144,9 @@ def _box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return inside.min(axis=0), inside.max(axis=0) + 1
 
 
-def real_and_pasted(data: Path, hold_out: Iterable[str]) -> tuple[list[TrainingExamination], list[TrainingExamination]]:
+def real_and_pasted(
+    data: Path, hold_out: Iterable[str]
+) -> tuple[list[TrainingExamination], list[TrainingExamination]]:
     """All examinations but those held out: the real ones, and those with pasted lesions."""
     left = set(hold_out)
     scans = {source.name: read_corrected(source, data) for source in SOURCES if source.name not in left}

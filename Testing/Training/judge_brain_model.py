@@ -106,7 +106,9 @@ def _cell(value: float | None, digits: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
-    parser.add_argument("--models", type=Path, default=HELD_OUT_MODELS, help="folder of models named without-PATIENT")
+    parser.add_argument(
+        "--models", type=Path, default=HELD_OUT_MODELS, help="folder of models named without-PATIENT"
+    )
     parser.add_argument("--patients", nargs="*", default=list(NAMES), choices=list(NAMES))
     parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--json", type=Path, help="also write the figures here")

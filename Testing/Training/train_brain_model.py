@@ -76,8 +76,12 @@ def train(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
-    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and the trained model")
-    parser.add_argument("--hold-out", nargs="*", default=[], choices=JUDGED, help="patients that are not learned from")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder for checkpoints and the trained model"
+    )
+    parser.add_argument(
+        "--hold-out", nargs="*", default=[], choices=JUDGED, help="patients that are not learned from"
+    )
     parser.add_argument("--first", type=int, default=400, help="iterations on pasted lesions alone")
     parser.add_argument("--second", type=int, default=1500, help="iterations on real and pasted lesions")
     options = parser.parse_args()
@@ -88,7 +92,9 @@ def main() -> None:
     real, synthetic = real_and_pasted(options.data, options.hold_out)
     name = "-".join(["without", *options.hold_out]) if options.hold_out else "all"
     _, start = load_model(first)
-    train(name, real + synthetic, settings(options.second, 1.2e-3, "one-cycle"), options.work, start_from=start)
+    train(
+        name, real + synthetic, settings(options.second, 1.2e-3, "one-cycle"), options.work, start_from=start
+    )
 
 
 if __name__ == "__main__":

@@ -31,10 +31,14 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            message = f"The disk is full while writing {path.name}; free some space in {path.parent} and run again."
+            message = (
+                f"The disk is full while writing {path.name}; free some space in {path.parent} and run again."
+            )
             raise InputError(message) from error
         if isinstance(error, PermissionError):
-            message = f"{path.name} cannot be written to {path.parent}; choose a folder that you may write to."
+            message = (
+                f"{path.name} cannot be written to {path.parent}; choose a folder that you may write to."
+            )
             raise InputError(message) from error
         raise
     finally:

@@ -46,7 +46,11 @@ def vary_intensities(
 
 
 def drop_pathway(
-    patch: Patch, pathway_of_channel: list[int], droppable: list[int], probability: float, rng: np.random.Generator
+    patch: Patch,
+    pathway_of_channel: list[int],
+    droppable: list[int],
+    probability: float,
+    rng: np.random.Generator,
 ) -> Patch:
     """Set one of the droppable pathways to zero with the given probability, as when a sequence is missing."""
     if not droppable or rng.random() >= probability:

@@ -212,7 +212,8 @@ class BaseTraining:
         self.network = DualPathwayNetwork(card)
         if start_from is not None:
             self.network.load_state_dict(start_from.state_dict())
-        self.network.to(self.device, memory_format=torch.channels_last)
+        # The stubs of torch do not know memory_format for modules.
+        self.network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )

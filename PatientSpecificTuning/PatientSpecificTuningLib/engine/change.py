@@ -109,7 +109,9 @@ def _groups(
     return groups
 
 
-def _row(group: Group, before: dict[int, float], after: dict[int, float], growth_threshold: float) -> ChangeRow:
+def _row(
+    group: Group, before: dict[int, float], after: dict[int, float], growth_threshold: float
+) -> ChangeRow:
     earlier, later = group
     old, new = sum(before[label] for label in earlier), sum(after[label] for label in later)
     if not earlier:

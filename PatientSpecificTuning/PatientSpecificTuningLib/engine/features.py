@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -50,19 +52,27 @@ class FrozenTrunk:
         self.channels = network.trunk.channels
         self.maps = network.card.feature_maps
         self.reach = network.card.receptive_field // 2
-        self.pathways = [self._folded(pathway) for pathway in network.trunk.pathways]
+        self.pathways = [self._folded(cast(Pathway, pathway)) for pathway in network.trunk.pathways]
 
     def _folded(self, pathway: Pathway) -> list[list[nn.Conv2d]]:
         blocks = []
-        for block in copy.deepcopy(pathway).eval().blocks:
+        for block in cast(Iterable[list[nn.Module]], copy.deepcopy(pathway).eval().blocks):
             pairs = zip(block[0::3], block[1::3], strict=True)
-            blocks.append([self._placed(fuse_conv_bn_eval(conv, norm)) for conv, norm in pairs])
+            blocks.append(
+                [
+                    self._placed(fuse_conv_bn_eval(cast(nn.Conv2d, c), cast(nn.BatchNorm2d, n)))
+                    for c, n in pairs
+                ]
+            )
         blocks[0][0] = blocks[0][0].float()
         return blocks
 
     def _placed(self, convolution: nn.Conv2d) -> nn.Conv2d:
         convolution.requires_grad_(False)
-        return convolution.to(self.device, self.compute, memory_format=torch.channels_last)
+        # The stubs of torch do not know memory_format for modules.
+        return convolution.to(  # type: ignore[call-overload, no-any-return]
+            device=self.device, dtype=self.compute, memory_format=torch.channels_last
+        )
 
     @torch.inference_mode()
     def rows(self, images: NDArray[np.float32], organ: NDArray[np.bool_]) -> Tensor:
@@ -157,7 +167,9 @@ def compute_features(
         Cancelled: `cancelled` said so.
     """
     if not organ_mask.any():
-        message = "The organ mask is empty, so there is nothing to compute; give a mask that covers the organ."
+        message = (
+            "The organ mask is empty, so there is nothing to compute; give a mask that covers the organ."
+        )
         raise InputError(message)
     trunk = FrozenTrunk(network, precision=precision, device=device)
     word = np.dtype(np.float32 if trunk.storage == torch.float32 else np.uint16)
@@ -172,7 +184,7 @@ def compute_features(
                 raise Cancelled(message)
             rows = trunk.rows(images[:, position], organ_mask[position])
             bits = rows if trunk.storage == torch.float32 else rows.view(torch.int16)
-            file.write(np.ascontiguousarray(bits.numpy()).view(word))
+            file.write(np.ascontiguousarray(bits.numpy()).view(word).data)
             if progress is not None:
                 progress("Computing features", (done + 1) / slices.size)
     return open_features(path, organ_mask)
@@ -191,8 +203,6 @@ def open_features(path: Path, organ_mask: NDArray[np.bool_]) -> FeatureStore:
         message = f"The features in {path} cannot be read; prepare the scan again."
         raise InputError(message) from error
     if words.ndim != 2 or words.shape[0] != expected or words.dtype not in (np.uint16, np.float32):
-        message = (
-            f"The features in {path} do not belong to this organ mask of {expected} voxels; prepare the scan again."
-        )
+        message = f"The features in {path} do not belong to this organ mask of {expected} voxels; prepare the scan again."
         raise InputError(message)
     return FeatureStore(organ_mask, words)

@@ -62,7 +62,9 @@ class Grid:
 
     def same_as(self, other: Grid, tolerance: float = 1e-3) -> bool:
         """Whether every corner voxel of both lies within `tolerance` mm and the sizes are equal."""
-        return self.size == other.size and np.allclose(self.corners(), other.corners(), atol=tolerance, rtol=0)
+        return self.size == other.size and np.allclose(
+            self.corners(), other.corners(), atol=tolerance, rtol=0
+        )
 
     def corners(self) -> NDArray[np.float64]:
         """Centres of the eight corner voxels, LPS mm, (8, 3)."""
@@ -175,5 +177,7 @@ def _without_aliases(image: sitk.Image, grid: Grid) -> sitk.Image:
     sigma = np.where(ratio > 1.2, 0.425 * np.sqrt(np.maximum(ratio**2 - 1, 0)), 0)
     if not sigma.any():
         return image
-    smooth = ndimage.gaussian_filter(sitk.GetArrayFromImage(image).astype(np.float32), sigma[::-1], mode="nearest")
+    smooth = ndimage.gaussian_filter(
+        sitk.GetArrayFromImage(image).astype(np.float32), sigma[::-1], mode="nearest"
+    )
     return source.image(smooth)

@@ -72,7 +72,11 @@ class DetectionMetrics:
 
 
 def segmentation_metrics(
-    reference: Mask, prediction: Mask, spacing: tuple[float, float, float], *, slices: Sequence[int] | None = None
+    reference: Mask,
+    prediction: Mask,
+    spacing: tuple[float, float, float],
+    *,
+    slices: Sequence[int] | None = None,
 ) -> SegmentationMetrics:
     """Metrics of the WMH challenge.
 
@@ -121,7 +125,9 @@ def hausdorff_95(reference: Mask, prediction: Mask, spacing: tuple[float, float,
     return float(max(np.percentile(distance, 95) for distance in distances))
 
 
-def detection_metrics(reference: Mask, prediction: Mask, *, slices: Sequence[int] | None = None) -> DetectionMetrics:
+def detection_metrics(
+    reference: Mask, prediction: Mask, *, slices: Sequence[int] | None = None
+) -> DetectionMetrics:
     """TPR, false positive objects and F1 (paper, "Liver metastases detection").
 
     Hits are counted from both sides, reference lesions for the TPR and predicted objects for the precision, since

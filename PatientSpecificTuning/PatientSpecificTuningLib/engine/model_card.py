@@ -136,7 +136,9 @@ class ModelCard:
                     parts[name] = tuple(parts[name])
             card = cls(**parts)
         except (KeyError, TypeError) as error:
-            message = f"The model card cannot be understood ({error}); replace the model folder by an intact copy."
+            message = (
+                f"The model card cannot be understood ({error}); replace the model folder by an intact copy."
+            )
             raise InputError(message) from error
         _check(card)
         return card

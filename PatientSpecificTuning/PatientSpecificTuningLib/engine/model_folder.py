@@ -44,7 +44,9 @@ def load_model(folder: Path) -> tuple[ModelCard, DualPathwayNetwork]:
     card = read_model_card(folder)
     path = folder / WEIGHTS_NAME
     if not path.is_file():
-        message = f"The model {card.name} in {folder} has no {WEIGHTS_NAME}; replace the folder by an intact copy."
+        message = (
+            f"The model {card.name} in {folder} has no {WEIGHTS_NAME}; replace the folder by an intact copy."
+        )
         raise InputError(message)
     try:
         state = load_file(path)
@@ -52,7 +54,9 @@ def load_model(folder: Path) -> tuple[ModelCard, DualPathwayNetwork]:
         message = f"The weights of the model {card.name} are damaged ({path}); replace the folder by an intact copy."
         raise InputError(message) from error
     network = DualPathwayNetwork(card)
-    expected = {name: value.shape for name, value in network.state_dict().items() if "num_batches" not in name}
+    expected = {
+        name: value.shape for name, value in network.state_dict().items() if "num_batches" not in name
+    }
     found = {name: value.shape for name, value in state.items()}
     if expected != found or not all(torch.isfinite(value).all() for value in state.values()):
         message = f"The weights in {path} do not fit the model card of {card.name}; replace the folder by an intact copy."

@@ -87,7 +87,9 @@ def train_model(
     )
     _write_losses(output / LOSS_CURVE, run.progress.losses)
     judged = annotated_examinations(validation, given, match=match, progress=progress)
-    results = {examination.name: judge(network, card, examination, spacing) for examination, spacing in judged}
+    results = {
+        examination.name: judge(network, card, examination, spacing) for examination, spacing in judged
+    }
     save_model(output, replace(card, results=results), network)
     return {"model": str(output), "iterations": run.progress.iteration, "validation": results}
 

@@ -96,7 +96,12 @@ def cut_patch(
     planes = image.reshape(-1, *image.shape[-2:]).astype(np.float32, copy=False)
     cut = [
         ndimage.affine_transform(
-            plane, matrix, offset=offset, output_shape=(window.size, window.size), order=order, prefilter=False
+            plane,
+            matrix,
+            offset=offset,
+            output_shape=(window.size, window.size),
+            order=order,
+            prefilter=False,
         )
         for plane in planes
     ]

@@ -82,7 +82,7 @@ def draw_overview(overview: Overview, path: Path, *, count: int = 3) -> None:
 
 
 def _crop(organ: NDArray[np.bool_]) -> tuple[slice, slice]:
-    seen = organ.any(axis=0)
+    seen: NDArray[np.bool_] = np.any(organ, axis=0)
     ranges = []
     for axis in (1, 0):
         found = np.flatnonzero(seen.any(axis=axis))

@@ -115,6 +115,8 @@ class _RandomBitSampler:
         half = has_fast_bfloat16("cpu")
         self.dtype = torch.bfloat16 if half else torch.float32
         norm = head.normalization
+        assert norm.running_var is not None
+        assert norm.running_mean is not None
         scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
         kept = [1 - threshold / 65536 for threshold in self.thresholds]
         with torch.no_grad():
@@ -177,7 +179,9 @@ def monte_carlo_dropout_plain(
 def _plain(
     network: DualPathwayNetwork, images: NDArray[np.float32], organ_mask: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    slices = [network(torch.from_numpy(np.ascontiguousarray(images[None, :, z]))) for z in range(images.shape[1])]
+    slices = [
+        network(torch.from_numpy(np.ascontiguousarray(images[None, :, z]))) for z in range(images.shape[1])
+    ]
     probability = torch.cat([torch.softmax(logits, dim=1)[:, 1] for logits in slices]).numpy()
     return np.where(organ_mask, probability, 0).astype(np.float32)
 

@@ -134,7 +134,9 @@ def _organ_mask(
     kept = sitk.GetArrayViewFromImage(mask).sum() * grid.voxel_volume_mm3
     whole = sitk.GetArrayViewFromImage(given).sum() * Grid.of(given).voxel_volume_mm3
     if kept < 0.05 * whole:
-        message = f"The organ mask of the {name} does not overlap its images; check that both belong together."
+        message = (
+            f"The organ mask of the {name} does not overlap its images; check that both belong together."
+        )
         raise InputError(message)
     if kept < 0.8 * whole:
         notes.append(f"Only {kept / whole:.0%} of the organ mask of the {name} lies inside the image.")
@@ -170,7 +172,9 @@ def _bias_corrected(volumes: list[sitk.Image], mask: sitk.Image) -> list[sitk.Im
     return [volume / field_image for volume in positive]
 
 
-def _normalized(volumes: list[sitk.Image], mask: NDArray[np.bool_], card: ModelCard, what: str) -> NDArray[np.float32]:
+def _normalized(
+    volumes: list[sitk.Image], mask: NDArray[np.bool_], card: ModelCard, what: str
+) -> NDArray[np.float32]:
     arrays = np.stack([sitk.GetArrayFromImage(volume) for volume in volumes])
     clip = card.normalization.clip_percentiles
     if card.normalization.shared_scale:

@@ -55,6 +55,9 @@ def align(
         progress(f"Aligning the {name}", 0.0)
     rigid = _best_rigid(moving, fixed, fixed_mask, name)
     found: sitk.Transform = identity if _is_aligned(rigid, moving, fixed, fixed_mask) else rigid
+    # An optimiser that ran away from images that lie on each other found nothing.
+    if _overlap(found, moving, fixed) < _overlap(identity, moving, fixed) / 2:
+        found = identity
     if method == "bspline":
         found = _bspline(found, moving, fixed, fixed_mask)
     _require_overlap(found, moving, fixed, name)
@@ -99,7 +102,9 @@ def _best_rigid(
         try:
             results.append(_rigid(start, moving, fixed, fixed_mask))
         except RuntimeError as error:
-            message = f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
+            message = (
+                f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
+            )
             raise InputError(message) from error
     return min(results, key=lambda transform: _metric(transform, moving, fixed, fixed_mask))
 
@@ -128,7 +133,10 @@ def _shrink(image: sitk.Image, factor: int) -> int:
 def _bspline(
     start: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
 ) -> sitk.Transform:
-    mesh = [max(1, round(n * spacing / 50)) for n, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)]
+    mesh = [
+        max(1, round(n * spacing / 50))
+        for n, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)
+    ]
     method = _method(fixed_mask, sampling=min(0.99, max(0.05, 60_000 / np.prod(fixed.GetSize()))))
     method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=60)
     method.SetMovingInitialTransform(start)

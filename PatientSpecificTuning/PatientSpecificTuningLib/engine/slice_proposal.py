@@ -61,7 +61,9 @@ def propose_slices(
         InputError: no slice to choose from, or an option that is not known.
     """
     if among not in ("organ", "lesion") or (count is not None and count < 1):
-        message = f"Cannot propose {count} slices among {among!r}; use 1 or more slices among 'organ' or 'lesion'."
+        message = (
+            f"Cannot propose {count} slices among {among!r}; use 1 or more slices among 'organ' or 'lesion'."
+        )
         raise InputError(message)
     lesions = organ_mask & (probability >= TARGET if lesion_labels is None else lesion_labels)
     areas = np.count_nonzero(lesions, axis=(1, 2))
@@ -69,7 +71,9 @@ def propose_slices(
     eligible = np.flatnonzero(~np.isnan(means) & ((areas > 0) | (among == "organ")))
     if eligible.size == 0:
         what = "lesion" if among == "lesion" else "organ"
-        message = f"No slice of the baseline shows any {what}; check the {what} labels or propose among all slices."
+        message = (
+            f"No slice of the baseline shows any {what}; check the {what} labels or propose among all slices."
+        )
         raise InputError(message)
     order = eligible[np.argsort(np.abs(means[eligible] - TARGET), kind="stable")][:count]
     return [

@@ -110,7 +110,9 @@ def plan_patches(
         raise InputError(message)
     for position in slices:
         if not 0 <= position < organ_mask.shape[0] or not organ_mask[position].any():
-            message = f"Slice {position} of the baseline shows no organ; correct slices inside the organ mask."
+            message = (
+                f"Slice {position} of the baseline shows no organ; correct slices inside the organ mask."
+            )
             raise InputError(message)
     places = [
         (int(position), window)
@@ -124,7 +126,8 @@ def plan_patches(
     while len(pool) < different:
         for index in rng.permutation(len(places)):
             degrees = float(rng.uniform(-settings.rotation_degrees, settings.rotation_degrees))
-            pool.append(PlannedPatch(*places[index], degrees))
+            position, window = places[index]
+            pool.append(PlannedPatch(position, window, degrees))
     return [pool[i % different] for i in range(needed)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import SimpleITK as sitk
 
 from .atomic import replace_when_complete
 from .errors import InputError
+from .nifti_values import has_non_finite_values
 
 
 def read_volume(path: Path, name: str) -> sitk.Image:
@@ -27,7 +29,9 @@ def read_volume(path: Path, name: str) -> sitk.Image:
     """
     volumes = read_sequence([path], name)
     if len(volumes) != 1:
-        message = f"The {name} in {path} has {len(volumes)} volumes where one is expected; give a single 3D volume."
+        message = (
+            f"The {name} in {path} has {len(volumes)} volumes where one is expected; give a single 3D volume."
+        )
         raise InputError(message)
     return volumes[0]
 
@@ -47,6 +51,8 @@ def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
         raise InputError(message)
     for volume in volumes:
         _check_values(volume, name)
+    if any(has_non_finite_values(Path(path)) for path in paths):
+        raise InputError(_not_finite(name))
     return volumes
 
 
@@ -65,15 +71,14 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
     path = Path(path)
     image = _read(path, name)
     threshold = 0.5 if "float" in image.GetPixelIDTypeAsString() else 1e-9
-    united: sitk.Image | None = None
+    labels = []
     for channel in _channels(image, path, name):
         array = sitk.GetArrayViewFromImage(channel)
         if np.isnan(array).any():
             message = f"The {name} in {path} has NaN values; export it again as a labelmap."
             raise InputError(message)
-        label = channel >= threshold
-        united = label if united is None else sitk.Or(united, label)
-    return united
+        labels.append(channel >= threshold)
+    return functools.reduce(sitk.Or, labels)
 
 
 def write_volume(image: sitk.Image, path: Path) -> None:
@@ -97,7 +102,9 @@ def _read(path: Path, name: str) -> sitk.Image:
     try:
         return _read_dicom_folder(path, name) if path.is_dir() else sitk.ReadImage(str(path))
     except RuntimeError as error:
-        message = f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
+        message = (
+            f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
+        )
         raise InputError(message) from error
 
 
@@ -116,7 +123,9 @@ def _channels(image: sitk.Image, path: Path, name: str) -> list[sitk.Image]:
     size = image.GetSize()
     if image.GetDimension() == 4:
         extract = [
-            sitk.Extract(image, [*size[:3], 0], [0, 0, 0, t], sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX)
+            sitk.Extract(
+                image, [*size[:3], 0], [0, 0, 0, t], sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
+            )
             for t in range(size[3])
         ]
         return [channel for volume in extract for channel in _channels(volume, path, name)]
@@ -136,11 +145,14 @@ def _channels(image: sitk.Image, path: Path, name: str) -> list[sitk.Image]:
 
 def _check_values(volume: sitk.Image, name: str) -> None:
     values = sitk.GetArrayViewFromImage(volume)
-    problem = ""
     if not np.isfinite(values).all():
-        problem = "has NaN or infinite values; export it again without them"
-    elif values.min() == values.max():
-        problem = f"is empty, every voxel is {values.flat[0]:g}; check that the right image was chosen"
-    if problem:
-        message = f"The {name} {problem}."
+        raise InputError(_not_finite(name))
+    if values.min() == values.max():
+        message = (
+            f"The {name} is empty, every voxel is {values.flat[0]:g}; check that the right image was chosen."
+        )
         raise InputError(message)
+
+
+def _not_finite(name: str) -> str:
+    return f"The {name} has NaN or infinite values; export it again without them."

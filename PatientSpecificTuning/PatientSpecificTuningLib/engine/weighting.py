@@ -44,16 +44,12 @@ def weight_map(
     raise InputError(message)
 
 
-def _segmentation_weights(
-    labels: NDArray[np.bool_], prediction: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _segmentation_weights(labels: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> NDArray[np.float32]:
     weights = np.where(labels == prediction, BACKGROUND, WRONG)
     return np.where(labels & prediction, FOUND, weights).astype(np.float32)
 
 
-def _detection_weights(
-    labels: NDArray[np.bool_], prediction: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _detection_weights(labels: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> NDArray[np.float32]:
     detected = _objects_that_meet(labels, prediction)
     attached = _objects_that_meet(prediction, labels)
     weights = np.full(labels.shape, BACKGROUND, dtype=np.float32)
