@@ -12,16 +12,15 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY / "PatientSpecificTuning"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PatientSpecificTuning"))
 
+from PatientSpecificTuningLib.engine.demonstration import SAMPLE_CASE
 from PatientSpecificTuningLib.engine.lesion_synthesis import LesionAppearance
 from PatientSpecificTuningLib.engine.phantom import Anatomy
 from PatientSpecificTuningLib.engine.phantom import BrainAppearance
 from PatientSpecificTuningLib.engine.phantom import make_brain_patient
 from PatientSpecificTuningLib.engine.volumes import write_volume
 
-SAMPLE_CASE = REPOSITORY / "PatientSpecificTuning" / "Resources" / "SampleData" / "Brain"
 SEED = 2020
 LESIONS = 64
 APPEARANCE = BrainAppearance(

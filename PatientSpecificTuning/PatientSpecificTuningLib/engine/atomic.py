@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import InputError
@@ -35,14 +36,15 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
                 f"The disk is full while writing {path.name}; free some space in {path.parent} and run again."
             )
             raise InputError(message) from error
-        if isinstance(error, PermissionError):
+        if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
             message = (
                 f"{path.name} cannot be written to {path.parent}; choose a folder that you may write to."
             )
             raise InputError(message) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from .geometry import Grid
 from .lesion_synthesis import LesionAppearance
 from .lesion_synthesis import paste_lesions
 from .phantom_lesions import PhantomLesion
+from .phantom_lesions import confluent_lesions
 from .phantom_lesions import later_lesions
 from .phantom_lesions import occupancy
 from .phantom_lesions import scatter_lesions
@@ -83,7 +84,12 @@ class PhantomPatient:
 
 
 def make_brain_patient(
-    anatomy: Anatomy, seed: int, *, appearance: BrainAppearance | None = None, lesion_count: int = 60
+    anatomy: Anatomy,
+    seed: int,
+    *,
+    appearance: BrainAppearance | None = None,
+    lesion_count: int = 60,
+    confluent_count: int = 6,
 ) -> PhantomPatient:
     """Make one phantom patient; the same seed gives the same voxels.
 
@@ -95,6 +101,7 @@ def make_brain_patient(
     ventricles = find_ventricles(own)
     solid = own.white_matter > 0.7
     before = scatter_lesions(solid, ventricles, lesion_count, rng)
+    before += confluent_lesions(own.white_matter > 0.5, ventricles, confluent_count, rng)
     after = later_lesions(before, solid, ventricles, rng)
     tissue_seed = int(rng.integers(2**31))
     examinations = []
@@ -108,7 +115,8 @@ def make_brain_patient(
         examinations.append(
             _acquired(flair, t1, labels, own, appearance, np.random.default_rng(examination_seed))
         )
-    return PhantomPatient(*examinations, before, after)
+    baseline, followup = examinations
+    return PhantomPatient(baseline, followup, before, after)
 
 
 def deformed(anatomy: Anatomy, rng: np.random.Generator, *, amplitude_mm: float = 2.5) -> Anatomy:
@@ -238,6 +246,7 @@ def _measured(
 
 
 def _field(shape: tuple[int, ...], sigma: float | tuple[float, ...], rng: np.random.Generator) -> Volume:
-    """Smooth Gaussian noise with unit standard deviation."""
+    """Smooth Gaussian noise with zero mean and unit standard deviation."""
     noise = ndimage.gaussian_filter(rng.standard_normal(shape).astype(np.float32), sigma, mode="reflect")
+    noise -= noise.mean()
     return noise / max(float(noise.std()), 1e-6)

@@ -12,6 +12,7 @@ from scipy import ndimage
 # Log-normal lesion volume in mm3, fitted to 30 expert-annotated multiple sclerosis patients.
 LOG_VOLUME_MEAN, LOG_VOLUME_SD = 3.27, 1.37
 SMALLEST_MM3, LARGEST_MM3 = 8.0, 2500.0
+CONFLUENT_MM3 = (700.0, 2500.0)
 # Part of the lesions that stay, grow, shrink and vanish until the follow-up.
 FATES = {"stable": 0.45, "grown": 0.27, "shrunk": 0.20, "vanished": 0.08}
 
@@ -44,21 +45,45 @@ def scatter_lesions(
         white_matter: bool (Z, Y, X), 1 mm.
         ventricles: bool (Z, Y, X), 1 mm.
     """
-    distance = (
-        ndimage.distance_transform_edt(~ventricles) if ventricles.any() else np.full(white_matter.shape, 15.0)
-    )
+    distance = _distance_to(ventricles)
     places = np.argwhere(white_matter)
     odds = (0.08 + np.exp(-distance[white_matter] / 6.0)).astype(np.float64)
     chosen = rng.choice(len(places), size=count, replace=False, p=odds / odds.sum())
-    lesions = []
-    for place in places[chosen]:
-        volume = np.clip(rng.lognormal(LOG_VOLUME_MEAN, LOG_VOLUME_SD), SMALLEST_MM3, LARGEST_MM3)
-        stretch = np.exp(rng.normal(0, 0.3, 3))
-        stretch = stretch / np.cbrt(stretch.prod())
-        radius = float(np.cbrt(3 * volume / (4 * np.pi)))
-        seed = int(rng.integers(2**31))
-        lesions.append(PhantomLesion(tuple(map(int, place)), radius, tuple(map(float, stretch)), seed))
-    return lesions
+    volumes = np.clip(rng.lognormal(LOG_VOLUME_MEAN, LOG_VOLUME_SD, count), SMALLEST_MM3, LARGEST_MM3)
+    return [_lesion(place, volume, rng) for place, volume in zip(places[chosen], volumes, strict=True)]
+
+
+def confluent_lesions(
+    white_matter: NDArray[np.bool_], ventricles: NDArray[np.bool_], count: int, rng: np.random.Generator
+) -> list[PhantomLesion]:
+    """Place large lesions that touch the ventricles, as patients with a high lesion load have them.
+
+    Args:
+        white_matter: bool (Z, Y, X), 1 mm.
+        ventricles: bool (Z, Y, X), 1 mm.
+    """
+    distance = _distance_to(ventricles)
+    places = np.argwhere(white_matter & (distance > 2) & (distance < 6))
+    chosen = rng.choice(len(places), size=min(count, len(places)), replace=False)
+    volumes = np.exp(rng.uniform(np.log(CONFLUENT_MM3[0]), np.log(CONFLUENT_MM3[1]), len(chosen)))
+    return [_lesion(place, volume, rng) for place, volume in zip(places[chosen], volumes, strict=True)]
+
+
+def _distance_to(ventricles: NDArray[np.bool_]) -> NDArray[np.floating]:
+    if not ventricles.any():
+        return np.full(ventricles.shape, 15.0)
+    return ndimage.distance_transform_edt(~ventricles)
+
+
+def _lesion(place: NDArray[np.integer], volume_mm3: float, rng: np.random.Generator) -> PhantomLesion:
+    stretch = np.exp(rng.normal(0, 0.3, 3))
+    stretch = stretch / np.cbrt(stretch.prod())
+    return PhantomLesion(
+        centre=(int(place[0]), int(place[1]), int(place[2])),
+        radius_mm=float(np.cbrt(3 * volume_mm3 / (4 * np.pi))),
+        stretch=(float(stretch[0]), float(stretch[1]), float(stretch[2])),
+        shape_seed=int(rng.integers(2**31)),
+    )
 
 
 def later_lesions(

@@ -159,7 +159,7 @@ def _aligned(
         transform = align(
             volumes[0], reference, method=registration, fixed_mask=compared, name=f"{what} image"
         )
-        if transform.GetName() != "IdentityTransform":
+        if transform.GetTransformEnum() != sitk.sitkIdentity:
             notes.append(f"The {what} was registered to the first sequence.")
     return [resample(volume, grid, transform=transform) for volume in volumes]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -53,13 +56,14 @@ def align(
         return identity
     if progress is not None:
         progress(f"Aligning the {name}", 0.0)
-    rigid = _best_rigid(moving, fixed, fixed_mask, name)
-    found: sitk.Transform = identity if _is_aligned(rigid, moving, fixed, fixed_mask) else rigid
-    # An optimiser that ran away from images that lie on each other found nothing.
-    if _overlap(found, moving, fixed) < _overlap(identity, moving, fixed) / 2:
-        found = identity
-    if method == "bspline":
-        found = _bspline(found, moving, fixed, fixed_mask)
+    with _one_thread():
+        rigid = _best_rigid(moving, fixed, fixed_mask, name)
+        found: sitk.Transform = identity if _is_aligned(rigid, moving, fixed, fixed_mask) else rigid
+        # An optimiser that ran away from images that lie on each other found nothing.
+        if _overlap(found, moving, fixed) < _overlap(identity, moving, fixed) / 2:
+            found = identity
+        if method == "bspline":
+            found = _bspline(found, moving, fixed, fixed_mask)
     _require_overlap(found, moving, fixed, name)
     if progress is not None:
         progress(f"Aligning the {name}", 1.0)
@@ -81,9 +85,18 @@ def _method(fixed_mask: sitk.Image | None, *, sampling: float) -> sitk.ImageRegi
     if fixed_mask is not None:
         method.SetMetricFixedMask(fixed_mask)
     method.SetInterpolator(sitk.sitkLinear)
-    # The order of a threaded sum changes its rounding, and the optimiser amplifies that.
-    method.SetNumberOfThreads(1)
     return method
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The order of a threaded sum changes its rounding, and the optimiser amplifies that."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _best_rigid(
@@ -137,8 +150,11 @@ def _bspline(
         max(1, round(n * spacing / 50))
         for n, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)
     ]
-    method = _method(fixed_mask, sampling=min(0.99, max(0.05, 60_000 / np.prod(fixed.GetSize()))))
-    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=60)
+    method = _method(fixed_mask, sampling=min(0.99, 20_000 / float(np.prod(fixed.GetSize()))))
+    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=40)
+    method.SetShrinkFactorsPerLevel([_shrink(fixed, 2), 1])
+    method.SetSmoothingSigmasPerLevel([3, 1])
+    method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetMovingInitialTransform(start)
     method.SetInitialTransform(sitk.BSplineTransformInitializer(fixed, mesh), inPlace=False)
     deformation = method.Execute(fixed, moving)
