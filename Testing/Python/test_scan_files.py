@@ -96,6 +96,21 @@ def test_two_files_for_one_role_are_an_error_that_names_both(tmp_path: Path) -> 
         find_examinations(tmp_path)
 
 
+def test_of_one_scan_in_several_resolutions_the_coarsest_is_used_and_it_is_said(tmp_path: Path) -> None:
+    for folder, slices in (("axial3mm", 4), ("iso1mm", 12)):
+        for name in ("FLAIR", "T1", "brain_mask"):
+            array = np.arange(slices * 9).reshape(slices, 3, 3)
+            write_image(tmp_path / "timepoint1" / folder / f"{name}.nii.gz", array.astype(np.float32))
+    found = find_examinations(tmp_path)
+    used = [
+        found.baseline.sequences["FLAIR"][0],
+        found.baseline.sequences["T1"][0],
+        found.baseline.organ_mask,
+    ]
+    assert {path.parent.name for path in used} == {"axial3mm"}
+    assert sum("several resolutions" in note for note in found.notes) == 1
+
+
 def test_matching_a_text_settles_which_file_is_meant(tmp_path: Path) -> None:
     _touch(tmp_path, "axial/FLAIR.nii.gz", "iso/FLAIR.nii.gz")
     assert find_examinations(tmp_path, match="iso").baseline.sequences == {

@@ -17,6 +17,7 @@ METHODS = ("rigid", "bspline", "none")
 SMALLEST_MOTION_MM = 0.5
 SMALLEST_GAIN = 0.02
 LEAST_OVERLAP = 0.25
+MARGIN_MM = 10.0
 _SEED = 1
 
 
@@ -102,31 +103,37 @@ def _one_thread() -> Iterator[None]:
 def _best_rigid(
     moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None, name: str
 ) -> sitk.Transform:
-    """Rigid registration from where the scanner says the images lie and, failing that, from their centres."""
+    """Rigid registration from where the scanner says the images lie or, where these miss, from their centres.
+
+    The mask itself says which result is best, but the search needs the edges of the organ and its surroundings:
+    inside the mask alone it runs into false optima.
+    """
     in_place = sitk.Euler3DTransform()
-    centre = fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])
-    in_place.SetCenter(centre)
-    centred = sitk.CenteredTransformInitializer(
-        fixed, moving, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.GEOMETRY
-    )
-    starts = [in_place] if _overlap(in_place, moving, fixed) > 0.5 else [sitk.Euler3DTransform(centred)]
-    results = []
-    for start in starts:
-        try:
-            results.append(_rigid(start, moving, fixed, fixed_mask))
-        except RuntimeError as error:
-            message = (
-                f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
-            )
-            raise InputError(message) from error
+    in_place.SetCenter(fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()]))
+    start = in_place
+    if _overlap(in_place, moving, fixed) <= 0.5:
+        geometry = sitk.CenteredTransformInitializerFilter.GEOMETRY
+        start = sitk.Euler3DTransform(
+            sitk.CenteredTransformInitializer(fixed, moving, sitk.Euler3DTransform(), geometry)
+        )
+    searched = [None] if fixed_mask is None else [None, _widened(fixed_mask)]
+    try:
+        results = [_rigid(start, moving, fixed, mask) for mask in searched]
+    except RuntimeError as error:
+        message = f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
+        raise InputError(message) from error
     return min(results, key=lambda transform: _metric(transform, moving, fixed, fixed_mask))
+
+
+def _widened(mask: sitk.Image) -> sitk.Image:
+    return sitk.BinaryDilate(mask, [max(1, round(MARGIN_MM / spacing)) for spacing in mask.GetSpacing()])
 
 
 def _rigid(
     start: sitk.Euler3DTransform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
 ) -> sitk.Transform:
     voxels = float(np.prod(fixed.GetSize()))
-    method = _method(fixed_mask, sampling=min(0.99, max(0.05, 60_000 / voxels)))
+    method = _method(fixed_mask, sampling=min(0.99, 60_000 / voxels))
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=1.0, minStep=1e-3, numberOfIterations=150, gradientMagnitudeTolerance=1e-6
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,6 +83,9 @@ def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
     Args:
         folder: searched with its subfolders.
         match: only files whose path inside the folder contains this text are looked at.
+
+    Of files with the same name in different folders, as for several resolutions of one scan, the one with the
+    fewest voxels is taken.
 
     Raises:
         InputError: no folder, no images, no sequence, or two files that fit the same role equally well.
@@ -212,7 +216,7 @@ def _role(words: set[str], path: Path) -> str:
 def _take_roles(candidates: list[_Candidate], notes: list[str], owner: str) -> dict[str, Path]:
     roles = {}
     for role in dict.fromkeys(c.role for c in candidates):
-        roles[role] = _best([c for c in candidates if c.role == role], role, owner)
+        roles[role] = _best([c for c in candidates if c.role == role], role, owner, notes)
     if "mask" in roles:
         path = roles.pop("mask")
         roles.setdefault(_kind_of_mask(path), path)
@@ -220,9 +224,16 @@ def _take_roles(candidates: list[_Candidate], notes: list[str], owner: str) -> d
     return roles
 
 
-def _best(candidates: list[_Candidate], role: str, owner: str) -> Path:
+def _best(candidates: list[_Candidate], role: str, owner: str, notes: list[str]) -> Path:
     fewest = min(c.unexplained for c in candidates)
     best = [c.path for c in candidates if c.unexplained == fewest]
+    if len(best) > 1 and len({path.name for path in best}) == 1:
+        best = _with_fewest_voxels(best)
+        chosen = (
+            f"{owner}: of several resolutions the coarsest, in the folder {best[0].parent.name}, is used."
+        )
+        if len(best) == 1 and chosen not in notes:
+            notes.append(chosen)
     if len(best) > 1:
         message = (
             f"{best[0]} and {best[1]} could both be the {role.replace('_', ' ')} of the {owner}; leave one in the"
@@ -230,6 +241,22 @@ def _best(candidates: list[_Candidate], role: str, owner: str) -> Path:
         )
         raise InputError(message)
     return best[0]
+
+
+def _with_fewest_voxels(paths: list[Path]) -> list[Path]:
+    """One scan kept in several resolutions: the method was made for thick axial slices."""
+    import SimpleITK as sitk
+
+    counts = {}
+    reader = sitk.ImageFileReader()
+    for path in paths:
+        reader.SetFileName(str(path))
+        try:
+            reader.ReadImageInformation()
+        except RuntimeError:
+            return paths
+        counts[path] = math.prod(reader.GetSize())
+    return [path for path in paths if counts[path] == min(counts.values())]
 
 
 def _kind_of_mask(path: Path) -> str:
