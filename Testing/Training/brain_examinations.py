@@ -59,9 +59,9 @@ class Corrected:
     organ: NDArray[np.bool_]
     lesions: NDArray[np.bool_]
 
-    def training_examination(self, weight: float = 1.0) -> TrainingExamination:
-        """Normalise as preparation does, with half-precision images to save memory."""
-        clip = ModelCard().normalization.clip_percentiles
+    def training_examination(self, card: ModelCard, weight: float = 1.0) -> TrainingExamination:
+        """Normalise as preparation does for this model, with half-precision images to save memory."""
+        clip = card.normalization.clip_percentiles
         images = np.stack([normalize(volume, self.organ, clip) for volume in (self.flair, self.t1)])
         return TrainingExamination(
             self.name, images.astype(np.float16), self.organ, self.lesions & self.organ, weight
@@ -144,22 +144,15 @@ def _box(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return inside.min(axis=0), inside.max(axis=0) + 1
 
 
-def real_and_pasted(
-    data: Path, hold_out: Iterable[str]
-) -> tuple[list[TrainingExamination], list[TrainingExamination]]:
+def read_scans(data: Path, hold_out: Iterable[str]) -> tuple[list[Corrected], list[Corrected]]:
     """All examinations but those held out: the real ones, and those with pasted lesions."""
     left = set(hold_out)
     scans = {source.name: read_corrected(source, data) for source in SOURCES if source.name not in left}
     donors = read_donors(data)
-    few_lesions = 0.4
-    real = [
-        scan.training_examination(weight=few_lesions if scan.lesions.sum() < 1000 else 1.5)
-        for scan in scans.values()
-    ]
     synthetic = [
-        scan.training_examination(weight=0.12)
+        scan
         for first, background in enumerate(PASTED_PER_BACKGROUND)
         if background in scans
         for scan in pasted(scans[background], donors, first * 16)
     ]
-    return real, synthetic
+    return list(scans.values()), synthetic

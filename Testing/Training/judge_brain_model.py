@@ -66,9 +66,9 @@ def slices_to_tune(
 
 def judge(source: Source, data: Path, models: Path, plans: dict[str, tuple[int | None, int]]) -> dict:
     """Metrics of the base CNN (all slices, odd slices) and of every tuning plan (odd slices)."""
-    examination = read_corrected(source, data).training_examination()
-    images, organ, lesions = examination.images.astype(np.float32), examination.organ, examination.lesions
     card, network = load_model(model_without(source.name, models))
+    examination = read_corrected(source, data).training_examination(card)
+    images, organ, lesions = examination.images.astype(np.float32), examination.organ, examination.lesions
     odd = list(range(1, organ.shape[0], 2))
 
     def measure(probability: NDArray[np.float32], slices: list[int] | None) -> dict:

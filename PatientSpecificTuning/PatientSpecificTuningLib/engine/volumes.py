@@ -81,7 +81,7 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
     return functools.reduce(sitk.Or, labels)
 
 
-def write_volume(image: sitk.Image, path: Path) -> None:
+def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> None:
     """Write an image, complete or not at all; the format follows the suffix.
 
     Raises:
@@ -89,7 +89,7 @@ def write_volume(image: sitk.Image, path: Path) -> None:
     """
     with replace_when_complete(Path(path)) as temporary:
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=True)
+            sitk.WriteImage(image, str(temporary), useCompression=compress)
         except RuntimeError as error:
             message = f"{Path(path).name} cannot be written to {Path(path).parent}; check free space and permissions."
             raise InputError(message) from error
