@@ -153,3 +153,28 @@ def test_the_hash_of_a_folder_depends_on_its_files_content(tmp_path: Path) -> No
 def test_a_missing_file_is_named_with_its_role(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"baseline FLAIR .*gone\.nii does not exist"):
         content_hash([tmp_path / "gone.nii"], "baseline FLAIR")
+
+
+def test_removing_a_version_makes_the_newest_that_is_left_current(tmp_path: Path) -> None:
+    case = Case.create(tmp_path / "case", model=MODEL)
+    for _ in range(3):
+        with case.new_version("results") as folder:
+            (folder / "run.json").write_text("{}", encoding="utf-8")
+    case.remove_version("results", "0003")
+    assert case.versions("results") == ["0001", "0002"]
+    assert Case.open(case.folder).current["results"] == "0002"
+    case.remove_version("results", "0001")
+    assert case.current["results"] == "0002"
+
+
+def test_a_tuned_version_that_made_a_result_is_not_removed(tmp_path: Path) -> None:
+    case = Case.create(tmp_path / "case", model=MODEL)
+    for kind, name, text in (
+        ("tuned", "provenance.json", "{}"),
+        ("results", "run.json", '{"tuned": "0001"}'),
+    ):
+        with case.new_version(kind) as folder:
+            (folder / name).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"made the results 0001; remove these first"):
+        case.remove_version("tuned", "0001")
+    assert case.versions("tuned") == ["0001"]

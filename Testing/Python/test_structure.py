@@ -59,6 +59,14 @@ def test_the_engine_imports_neither_the_viewer_nor_the_rooms_above_it(path: Path
     assert not [module for module in modules if re.search(r"\b(jobs|panel)\b", module)]
 
 
+@pytest.mark.parametrize("path", sorted((LIBRARY / "jobs").glob("*.py")), ids=_relative)
+def test_the_process_boundary_imports_neither_the_viewer_nor_the_panel(path: Path) -> None:
+    modules = _modules(ast.walk(_tree(path)))
+    assert not _tops(modules) & (VIEWER - {"qt"})
+    assert "qt" not in _tops(modules) or path.name == "qt_process.py"
+    assert not [module for module in modules if re.search(r"\bpanel\b", module)]
+
+
 @pytest.mark.parametrize("path", SCRIPTS, ids=_relative)
 def test_torch_is_loaded_at_file_scope_only_where_the_network_itself_lives(path: Path) -> None:
     if path.name not in MAY_LOAD_TORCH:

@@ -88,7 +88,7 @@ class Case:
 
     `create` makes it, `open` resumes it. Everything in it is written to a temporary name and moved in place
     when complete: an examination counts from the moment case.json names it, a tuned model or a result from the
-    moment its folder has its number. Numbered folders are only ever added; rolling back moves a pointer.
+    moment its folder has its number. Rolling back moves a pointer; only `remove_version` deletes.
 
     Attributes:
         folder: where the case lives.
@@ -254,6 +254,29 @@ class Case:
             self.version_folder(kind, number)
         self.current[kind] = number
         self.save()
+
+    def remove_version(self, kind: str, number: str) -> None:
+        """Delete one version for good; where it was the current one, the newest that is left becomes current.
+
+        Raises:
+            InputError: there is no such version, or results still rest on this tuned one.
+        """
+        folder = self.version_folder(kind, number)
+        if kind == "tuned":
+            resting = [
+                n for n in self.versions("results") if self.version_info("results", n)["tuned"] == number
+            ]
+            if resting:
+                message = (
+                    f"The tuned version {number} made the results {', '.join(resting)}; remove these first."
+                )
+                raise InputError(message)
+        # Renamed first, so that a removal that is interrupted leaves no half version.
+        dropped = folder.with_name(f".{os.getpid()}.partial")
+        os.replace(folder, dropped)
+        shutil.rmtree(dropped, ignore_errors=True)
+        if self.current[kind] == number:
+            self.set_current(kind, next(iter(reversed(self.versions(kind))), None))
 
     def _claim_number(self, kind: str, temporary: Path) -> str:
         taken = [int(f.name) for f in (self.folder / kind).glob("[0-9]*") if _VERSION.fullmatch(f.name)]

@@ -165,6 +165,7 @@ def tune(
     iterations: int = 100,
     learning_rate: float = 1e-4,
     weighting: str | None = None,
+    rotation_degrees: float = 45.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> TunedModel:
@@ -184,7 +185,11 @@ def tune(
     case = _opened(case)
     annotation = load_annotation(case)
     settings = TuningSettings(
-        iterations=iterations, learning_rate=learning_rate, weighting=weighting, seed=seed
+        iterations=iterations,
+        learning_rate=learning_rate,
+        rotation_degrees=rotation_degrees,
+        weighting=weighting,
+        seed=seed,
     )
     origin = {
         "model": case.model,

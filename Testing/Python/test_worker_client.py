@@ -1,0 +1,179 @@
+"""The client of the worker, with a process that is a fake."""
+
+from __future__ import annotations
+
+import pytest
+from PatientSpecificTuningLib.jobs import messages
+from PatientSpecificTuningLib.jobs.client import WorkerClient
+from PatientSpecificTuningLib.jobs.signals import Signal
+
+
+class FakeProcess:
+    """Remembers what it was sent; the test says what it answers."""
+
+    def __init__(self) -> None:
+        self.outputRead, self.errorRead, self.finished, self.failedToStart = (Signal() for _ in range(4))
+        self.sent: list[dict] = []
+        self.timers: list = []
+        self.killed = self.closed = False
+        self.reader = messages.LineReader()
+
+    def start(self) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        self.sent += self.reader.feed(data)[0]
+
+    def closeInput(self) -> None:
+        self.closed = True
+
+    def kill(self) -> None:
+        self.killed = True
+
+    def later(self, milliseconds: int, action) -> None:
+        self.timers.append(action)
+
+    def says(self, **message) -> None:
+        self.outputRead(messages.encode(message))
+
+
+class Heard:
+    """The three callbacks of a request, remembered."""
+
+    def __init__(self) -> None:
+        self.results: list[dict] = []
+        self.errors: list[str] = []
+        self.progress: list[tuple] = []
+
+    def callbacks(self) -> dict:
+        return {
+            "onResult": self.results.append,
+            "onError": self.errors.append,
+            "onProgress": lambda *values: self.progress.append(values),
+        }
+
+
+@pytest.fixture
+def processes() -> list[FakeProcess]:
+    return []
+
+
+@pytest.fixture
+def client(processes) -> WorkerClient:
+    def make() -> FakeProcess:
+        processes.append(FakeProcess())
+        return processes[-1]
+
+    return WorkerClient(make)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+def test_nothing_is_started_before_the_first_request(client, processes) -> None:
+    assert processes == []
+    client.request("hello", {})
+    assert [message["verb"] for message in processes[0].sent] == ["hello"]
+
+
+def test_an_answer_reaches_the_one_who_asked(client, processes, heard) -> None:
+    number = client.request("tune", {"case": "c"}, **heard.callbacks())
+    processes[0].says(id=number, type="progress", stage="Fine-tuning", fraction=0.5, remaining_s=3.0)
+    processes[0].says(id=number, type="result", result={"tuned": "0001"})
+    assert heard.progress == [("Fine-tuning", 0.5, 3.0)]
+    assert heard.results == [{"tuned": "0001"}]
+    assert not client.isBusy
+
+
+def test_requests_wait_for_each_other(client, processes, heard) -> None:
+    first = client.request("annotate", {})
+    client.request("tune", {}, **heard.callbacks())
+    assert len(processes[0].sent) == 1
+    processes[0].says(id=first, type="result", result={})
+    assert [message["verb"] for message in processes[0].sent] == ["annotate", "tune"]
+
+
+def test_a_failure_drops_what_builds_on_it(client, processes, heard) -> None:
+    first = client.request("annotate", {}, **heard.callbacks())
+    client.request("tune", {}, **heard.callbacks())
+    processes[0].says(id=first, type="error", kind="input", message="No lesion.")
+    assert heard.errors == ["No lesion."]
+    assert not client.isBusy
+
+
+def test_messages_come_together_from_pieces(client, processes, heard) -> None:
+    number = client.request("hello", {}, **heard.callbacks())
+    line = messages.encode({"id": number, "type": "result", "result": {"device": "日本"}})
+    for byte in line:
+        processes[0].outputRead(bytes([byte]))
+    assert heard.results == [{"device": "日本"}]
+
+
+def test_other_lines_go_to_the_log(client, processes) -> None:
+    lines: list[str] = []
+    client.logged.connect(lines.append)
+    client.request("hello", {})
+    processes[0].outputRead(b"downloading\n")
+    processes[0].errorRead(b"a warn")
+    processes[0].errorRead("ing \u00e9\r\n".encode())
+    assert lines == ["downloading", "a warning \u00e9"]
+
+
+def test_cancel_asks_first_and_kills_who_does_not_listen(client, processes, heard) -> None:
+    number = client.request("prepare", {}, **heard.callbacks())
+    client.request("tune", {}, **heard.callbacks())
+    client.cancel()
+    assert processes[0].sent[-1] == {"id": 0, "verb": "cancel", "arguments": {"id": number}}
+    assert not processes[0].killed
+    processes[0].timers[0]()
+    assert processes[0].killed
+    processes[0].finished(9, True)
+    assert heard.errors == ["Cancelled; what was complete is kept."]
+    assert not client.isBusy
+
+
+def test_a_worker_that_listens_to_cancel_is_kept(client, processes, heard) -> None:
+    number = client.request("prepare", {}, **heard.callbacks())
+    client.cancel()
+    processes[0].says(id=number, type="error", kind="cancelled", message="Cancelled.")
+    processes[0].timers[0]()
+    assert not processes[0].killed
+    client.request("hello", {})
+    assert len(processes) == 1
+
+
+def test_a_worker_that_dies_says_its_last_words_and_is_started_again(client, processes, heard) -> None:
+    client.request("tune", {}, **heard.callbacks())
+    processes[0].errorRead(b"Bus error\n")
+    processes[0].finished(135, True)
+    assert "ended with code 135" in heard.errors[0]
+    assert "Bus error" in heard.errors[0]
+    client.request("tune", {})
+    assert len(processes) == 2
+
+
+def test_a_worker_that_cannot_start_is_one_sentence(client, processes, heard) -> None:
+    client.request("hello", {}, **heard.callbacks())
+    processes[0].failedToStart("PythonSlicer: No such file")
+    assert heard.errors == [
+        "The worker cannot be started (PythonSlicer: No such file); check that Slicer is installed completely."
+    ]
+
+
+def test_stop_ends_the_worker_and_calls_nothing_back(client, processes, heard) -> None:
+    client.request("tune", {}, **heard.callbacks())
+    client.stop()
+    processes[0].finished(0, False)
+    assert processes[0].closed
+    assert processes[0].killed
+    assert (heard.results, heard.errors) == ([], [])
+
+
+def test_a_late_answer_of_an_earlier_request_is_not_taken_for_a_new_one(client, processes, heard) -> None:
+    first = client.request("tune", {})
+    processes[0].says(id=first, type="error", kind="input", message="No.")
+    client.request("tune", {}, **heard.callbacks())
+    processes[0].says(id=first, type="result", result={})
+    assert heard.results == []
