@@ -121,17 +121,114 @@ def test_other_lines_go_to_the_log(client, processes) -> None:
     assert lines == ["downloading", "a warning \u00e9"]
 
 
-def test_cancel_asks_first_and_kills_who_does_not_listen(client, processes, heard) -> None:
+def test_cancel_asks_first_then_closes_the_input_then_kills(client, processes, heard) -> None:
     number = client.request("prepare", {}, **heard.callbacks())
     client.request("tune", {}, **heard.callbacks())
     client.cancel()
     assert processes[0].sent[-1] == {"id": 0, "verb": "cancel", "arguments": {"id": number}}
     assert not processes[0].killed
-    processes[0].timers[0]()
+    processes[0].timers.pop()()
+    assert (processes[0].closed, processes[0].killed) == (True, False)
+    processes[0].timers.pop()()
     assert processes[0].killed
     processes[0].finished(9, True)
     assert heard.errors == ["Cancelled; what was complete is kept."]
+    assert heard.errors[0].kind == "cancelled"
     assert not client.isBusy
+
+
+def test_what_is_asked_after_cancel_is_served_by_the_worker_that_listened(client, processes, heard) -> None:
+    number = client.request("prepare", {})
+    client.cancel()
+    later = client.request("tune", {}, **heard.callbacks())
+    processes[0].says(id=number, type="error", kind="cancelled", message="Cancelled.")
+    assert processes[0].sent[-1]["id"] == later
+    assert heard.errors == []
+
+
+def test_what_is_asked_after_cancel_is_served_by_a_new_worker_where_the_old_one_must_end(
+    client, processes, heard
+) -> None:
+    number = client.request("prepare", {})
+    client.cancel()
+    later = client.request("tune", {}, **heard.callbacks())
+    processes[0].timers.pop()()
+    processes[0].says(id=number, type="result", result={})
+    assert len(processes) == 1
+    processes[0].finished(0, False)
+    assert [message["id"] for message in processes[1].sent] == [later]
+    assert heard.errors == []
+
+
+def test_cancel_twice_asks_once(client, processes) -> None:
+    client.request("prepare", {})
+    client.cancel()
+    client.cancel()
+    assert [message["verb"] for message in processes[0].sent] == ["prepare", "cancel"]
+    assert len(processes[0].timers) == 1
+
+
+def test_a_mistake_in_a_callback_is_reported_and_the_next_request_goes_on(
+    client, processes, heard, capsys
+) -> None:
+    def mistaken(*values) -> None:
+        raise ValueError("mistaken callback")
+
+    first = client.request("annotate", {}, onResult=mistaken, onProgress=mistaken)
+    second = client.request("tune", {}, **heard.callbacks())
+    progress = {"id": first, "type": "progress", "stage": "s", "fraction": 0, "remaining_s": None}
+    processes[0].outputRead(
+        messages.encode(progress)
+        + messages.encode({"id": first, "type": "result", "result": {}})
+        + messages.encode({"id": second, "type": "result", "result": {"tuned": "0001"}})
+    )
+    assert heard.results == [{"tuned": "0001"}]
+    assert capsys.readouterr().err.count("ValueError: mistaken callback") == 2
+
+
+def test_after_missing_packages_a_new_worker_is_started_that_sees_what_was_installed(
+    client, processes, heard
+) -> None:
+    number = client.request("hello", {}, **heard.callbacks())
+    processes[0].says(id=number, type="error", kind="missing", message="PyTorch is missing.")
+    assert heard.errors[0].kind == "missing"
+    assert processes[0].closed
+    client.request("hello", {})
+    assert len(processes) == 1
+    processes[0].finished(0, False)
+    assert [message["verb"] for message in processes[1].sent] == ["hello"]
+
+
+def test_a_failure_carries_the_log_that_the_worker_sent_or_else_the_last_lines(
+    client, processes, heard
+) -> None:
+    first = client.request("tune", {}, **heard.callbacks())
+    processes[0].says(
+        id=first, type="error", kind="unexpected", message="Failed.", log=["Traceback", "KeyError"]
+    )
+    client.request("tune", {}, **heard.callbacks())
+    processes[0].errorRead(b"a warning\nBus error")
+    processes[0].finished(135, True)
+    assert heard.errors[0].log == ("Traceback", "KeyError")
+    assert heard.errors[1].log == ("a warning", "Bus error")
+
+
+def test_a_worker_that_ends_while_nothing_runs_is_replaced_in_silence(client, processes, heard) -> None:
+    number = client.request("hello", {}, **heard.callbacks())
+    processes[0].says(id=number, type="result", result={})
+    processes[0].finished(0, False)
+    client.request("hello", {})
+    assert len(processes) == 2
+    assert heard.errors == []
+
+
+def test_what_a_stopped_worker_still_writes_does_not_reach_the_next_one(client, processes, heard) -> None:
+    client.request("hello", {})
+    client.stop()
+    number = client.request("hello", {}, **heard.callbacks())
+    processes[0].outputRead(b"half a li")
+    processes[1].says(id=number, type="result", result={"python": "3"})
+    assert heard.results == [{"python": "3"}]
 
 
 def test_a_worker_that_listens_to_cancel_is_kept(client, processes, heard) -> None:

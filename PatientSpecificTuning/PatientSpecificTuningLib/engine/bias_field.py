@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import SimpleITK as sitk
 
+from .itk_progress import execute
+from .progress import Progress
+
+ITERATIONS = (40, 40, 30)
+
 
 def correct_bias_field(image: sitk.Image, organ_mask: sitk.Image, *, shrink_factor: int = 4) -> sitk.Image:
     """Divide by the bias field that N4 finds inside the organ mask (Tustison et al., IEEE TMI 2010).
@@ -21,12 +26,21 @@ def correct_bias_field(image: sitk.Image, organ_mask: sitk.Image, *, shrink_fact
     return sitk.Divide(positive, bias_field(positive, organ_mask, shrink_factor=shrink_factor))
 
 
-def bias_field(image: sitk.Image, organ_mask: sitk.Image, *, shrink_factor: int = 4) -> sitk.Image:
+def bias_field(
+    image: sitk.Image, organ_mask: sitk.Image, *, shrink_factor: int = 4, progress: Progress | None = None
+) -> sitk.Image:
     """The multiplicative field, float32 with the geometry of `image`; 1 where nothing varies."""
     factors = [max(1, min(shrink_factor, size // 16)) for size in image.GetSize()[:2]]
     factors.append(1 if image.GetSpacing()[2] > 2 else max(1, min(shrink_factor, image.GetSize()[2] // 16)))
     correction = sitk.N4BiasFieldCorrectionImageFilter()
-    correction.SetMaximumNumberOfIterations([40, 40, 30])
-    correction.Execute(sitk.Shrink(image, factors), sitk.Shrink(organ_mask, factors))
+    correction.SetMaximumNumberOfIterations(ITERATIONS)
+    execute(
+        correction,
+        sitk.Shrink(image, factors),
+        sitk.Shrink(organ_mask, factors),
+        stage="Correcting the bias field",
+        iterations=sum(ITERATIONS),
+        progress=progress,
+    )
     field = sitk.Exp(correction.GetLogBiasFieldAsImage(image))
     return sitk.Cast(field, sitk.sitkFloat32)

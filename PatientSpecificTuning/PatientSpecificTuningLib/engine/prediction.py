@@ -24,7 +24,9 @@ _DROPOUT_ROWS = 2_048
 
 
 @torch.inference_mode()
-def predict_probability(head: Head, store: FeatureStore, *, device: str = "cpu") -> NDArray[np.float32]:
+def predict_probability(
+    head: Head, store: FeatureStore, *, device: str = "cpu", progress: Progress | None = None
+) -> NDArray[np.float32]:
     """Lesion softmax of every organ voxel (paper, "Lesion quantification on follow-up scan").
 
     Returns:
@@ -35,6 +37,8 @@ def predict_probability(head: Head, store: FeatureStore, *, device: str = "cpu")
     for start in range(0, len(store), _ROWS_AT_ONCE):
         rows = store.rows(start, start + _ROWS_AT_ONCE).to(device, torch.float32)
         values[start : start + _ROWS_AT_ONCE] = _lesion_softmax(head(rows)).cpu().numpy()
+        if progress is not None:
+            progress("Finding lesions", min(1.0, (start + _ROWS_AT_ONCE) / len(store)))
     return store.volume(values)
 
 

@@ -71,7 +71,7 @@ def write_examination(
     store = compute_features(
         network, prepared.images, prepared.organ_mask, folder / FEATURES, progress=progress
     )
-    _save_array(folder / BASE_PROBABILITY, predict_probability(network.head, store))
+    _save_array(folder / BASE_PROBABILITY, predict_probability(network.head, store, progress=progress))
 
 
 def open_examination(case: Case, name: str) -> PreparedExamination:

@@ -22,6 +22,7 @@ from .model_card import Pathway
 from .normalization import normalize
 from .organ_mask import estimate_brain_mask
 from .progress import Progress
+from .progress import part
 from .registration import align
 
 
@@ -83,12 +84,14 @@ def preprocess_examination(
         notes.append(f"The bias field of the {name} was not corrected.")
     parts = []
     for done, (volumes, pathway) in enumerate(zip(sequences, card.pathways, strict=True)):
-        what = f"{name} {pathway.sequence}"
+        what, stage = f"{name} {pathway.sequence}", f"Preprocessing {pathway.sequence}"
+        first, middle, last = ((done + share) / len(sequences) for share in (0, 0.6, 1))
         if progress is not None:
-            progress(f"Preprocessing {pathway.sequence}", done / len(sequences))
-        aligned = _aligned(volumes, reference, grid, mask_image, registration, what, notes)
+            progress(stage, first)
+        to_middle, to_last = part(progress, first, middle, stage), part(progress, middle, last, stage)
+        aligned = _aligned(volumes, reference, grid, mask_image, registration, what, notes, to_middle)
         if correct:
-            aligned = _bias_corrected(aligned, mask_image)
+            aligned = _bias_corrected(aligned, mask_image, to_last)
         parts.append(_normalized(aligned, mask, card, what))
     if progress is not None:
         progress("Preprocessing", 1.0)
@@ -151,24 +154,32 @@ def _aligned(
     registration: str,
     what: str,
     notes: list[str],
+    progress: Progress | None,
 ) -> list[sitk.Image]:
     """All channels of a sequence on the working grid, moved together by what aligns the first of them."""
     transform = sitk.Transform(3, sitk.sitkIdentity)
     if volumes[0] is not reference:
         compared = resample_labelmap(mask, Grid.of(reference))
         transform = align(
-            volumes[0], reference, method=registration, fixed_mask=compared, name=f"{what} image"
+            volumes[0],
+            reference,
+            method=registration,
+            fixed_mask=compared,
+            name=f"{what} image",
+            progress=progress,
         )
         if transform.GetTransformEnum() != sitk.sitkIdentity:
             notes.append(f"The {what} was registered to the first sequence.")
     return [resample(volume, grid, transform=transform) for volume in volumes]
 
 
-def _bias_corrected(volumes: list[sitk.Image], mask: sitk.Image) -> list[sitk.Image]:
+def _bias_corrected(
+    volumes: list[sitk.Image], mask: sitk.Image, progress: Progress | None
+) -> list[sitk.Image]:
     """One field for all channels, found on their mean, so that the curve of every voxel keeps its shape."""
     positive = [sitk.Maximum(volume, 0.0) for volume in volumes]
     mean = sum(positive[1:], start=positive[0]) / len(positive)
-    field_image = bias_field(mean, mask)
+    field_image = bias_field(mean, mask, progress=progress)
     return [volume / field_image for volume in positive]
 
 

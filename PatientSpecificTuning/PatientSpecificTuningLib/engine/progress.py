@@ -13,3 +13,14 @@ def within(progress: Progress | None, prefix: str) -> Progress | None:
     if progress is None:
         return None
     return lambda stage, fraction: progress(f"{prefix}: {stage}", fraction)
+
+
+def part(progress: Progress | None, first: float, last: float, stage: str | None = None) -> Progress | None:
+    """A callback for one of several steps, whose own 0 to 1 is `first` to `last` of the whole.
+
+    Args:
+        stage: what the whole is called; None keeps the name of each step.
+    """
+    if progress is None:
+        return None
+    return lambda name, fraction: progress(stage or name, first + fraction * (last - first))

@@ -10,7 +10,9 @@ import SimpleITK as sitk
 
 from .errors import InputError
 from .geometry import Grid
+from .itk_progress import execute
 from .progress import Progress
+from .progress import part
 
 METHODS = ("rigid", "bspline", "none")
 # An image that is aligned already must not be blurred by a needless interpolation.
@@ -19,6 +21,8 @@ SMALLEST_GAIN = 0.02
 LEAST_OVERLAP = 0.25
 MARGIN_MM = 10.0
 _SEED = 1
+_RIGID_ITERATIONS = 150
+_BSPLINE_ITERATIONS = 40
 
 
 def align(
@@ -55,19 +59,21 @@ def align(
     if method == "none" or _identical(moving, fixed):
         _require_overlap(identity, moving, fixed, name)
         return identity
+    stage = f"Aligning the {name}"
+    middle = 0.5 if method == "bspline" else 1.0
     if progress is not None:
-        progress(f"Aligning the {name}", 0.0)
+        progress(stage, 0.0)
     with _one_thread():
-        rigid = _best_rigid(moving, fixed, fixed_mask, name)
+        rigid = _best_rigid(moving, fixed, fixed_mask, name, part(progress, 0, middle, stage))
         found: sitk.Transform = identity if _is_aligned(rigid, moving, fixed, fixed_mask) else rigid
         # An optimiser that ran away from images that lie on each other found nothing.
         if _overlap(found, moving, fixed) < _overlap(identity, moving, fixed) / 2:
             found = identity
         if method == "bspline":
-            found = _bspline(found, moving, fixed, fixed_mask)
+            found = _bspline(found, moving, fixed, fixed_mask, part(progress, middle, 1, stage))
     _require_overlap(found, moving, fixed, name)
     if progress is not None:
-        progress(f"Aligning the {name}", 1.0)
+        progress(stage, 1.0)
     return found
 
 
@@ -101,7 +107,11 @@ def _one_thread() -> Iterator[None]:
 
 
 def _best_rigid(
-    moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None, name: str
+    moving: sitk.Image,
+    fixed: sitk.Image,
+    fixed_mask: sitk.Image | None,
+    name: str,
+    progress: Progress | None,
 ) -> sitk.Transform:
     """Rigid registration from where the scanner says the images lie or, where these miss, from their centres.
 
@@ -118,7 +128,10 @@ def _best_rigid(
         )
     searched = [None] if fixed_mask is None else [None, _widened(fixed_mask)]
     try:
-        results = [_rigid(start, moving, fixed, mask) for mask in searched]
+        results = [
+            _rigid(start, moving, fixed, mask, part(progress, i / len(searched), (i + 1) / len(searched)))
+            for i, mask in enumerate(searched)
+        ]
     except RuntimeError as error:
         message = f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
         raise InputError(message) from error
@@ -130,19 +143,26 @@ def _widened(mask: sitk.Image) -> sitk.Image:
 
 
 def _rigid(
-    start: sitk.Euler3DTransform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
+    start: sitk.Euler3DTransform,
+    moving: sitk.Image,
+    fixed: sitk.Image,
+    fixed_mask: sitk.Image | None,
+    progress: Progress | None,
 ) -> sitk.Transform:
     voxels = float(np.prod(fixed.GetSize()))
     method = _method(fixed_mask, sampling=min(0.99, 60_000 / voxels))
     method.SetOptimizerAsRegularStepGradientDescent(
-        learningRate=1.0, minStep=1e-3, numberOfIterations=150, gradientMagnitudeTolerance=1e-6
+        learningRate=1.0, minStep=1e-3, numberOfIterations=_RIGID_ITERATIONS, gradientMagnitudeTolerance=1e-6
     )
     method.SetOptimizerScalesFromPhysicalShift()
-    method.SetShrinkFactorsPerLevel([_shrink(fixed, 4), _shrink(fixed, 2), 1])
+    shrink = [_shrink(fixed, 4), _shrink(fixed, 2), 1]
+    method.SetShrinkFactorsPerLevel(shrink)
     method.SetSmoothingSigmasPerLevel([4, 2, 0])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetInitialTransform(sitk.Euler3DTransform(start), inPlace=False)
-    return method.Execute(fixed, moving).Downcast()
+    most = len(shrink) * _RIGID_ITERATIONS
+    found = execute(method, fixed, moving, stage="Rigid", iterations=most, progress=progress)
+    return found.Downcast()
 
 
 def _shrink(image: sitk.Image, factor: int) -> int:
@@ -151,20 +171,26 @@ def _shrink(image: sitk.Image, factor: int) -> int:
 
 
 def _bspline(
-    start: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
+    start: sitk.Transform,
+    moving: sitk.Image,
+    fixed: sitk.Image,
+    fixed_mask: sitk.Image | None,
+    progress: Progress | None,
 ) -> sitk.Transform:
     mesh = [
         max(1, round(n * spacing / 50))
         for n, spacing in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)
     ]
     method = _method(fixed_mask, sampling=min(0.99, 20_000 / float(np.prod(fixed.GetSize()))))
-    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=40)
-    method.SetShrinkFactorsPerLevel([_shrink(fixed, 2), 1])
+    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=_BSPLINE_ITERATIONS)
+    shrink = [_shrink(fixed, 2), 1]
+    method.SetShrinkFactorsPerLevel(shrink)
     method.SetSmoothingSigmasPerLevel([3, 1])
     method.SmoothingSigmasAreSpecifiedInPhysicalUnitsOn()
     method.SetMovingInitialTransform(start)
     method.SetInitialTransform(sitk.BSplineTransformInitializer(fixed, mesh), inPlace=False)
-    deformation = method.Execute(fixed, moving)
+    most = len(shrink) * _BSPLINE_ITERATIONS
+    deformation = execute(method, fixed, moving, stage="B-spline", iterations=most, progress=progress)
     return sitk.CompositeTransform([start, deformation])
 
 

@@ -20,6 +20,7 @@ from .model_choice import model_of_case
 from .prepared import PreparedExamination
 from .prepared import open_examination
 from .progress import Progress
+from .progress import within
 from .registration import align
 from .results import Segmentation
 from .results import write_result
@@ -48,7 +49,7 @@ def segment_examination(
     head = network.head if tuned is None else load_tuned_head(case.version_folder("tuned", tuned), network)
     examination = open_examination(case, run["examination"])
     store = examination.features()
-    probability = predict_probability(head, store)
+    probability = predict_probability(head, store, progress=progress)
     deviation = None
     if run["repetitions"] > 0:
         _, deviation = monte_carlo_dropout(
@@ -83,7 +84,7 @@ def _baseline_lesions_on_followup(
     from .prediction import predict_probability
 
     baseline = open_examination(case, "baseline")
-    probability = predict_probability(head, baseline.features())
+    probability = predict_probability(head, baseline.features(), progress=within(progress, "baseline"))
     lesions = binarize(probability, baseline.organ_mask, card.post_processing)
     if tuned is not None:
         annotation = load_tuned_annotation(case, tuned)

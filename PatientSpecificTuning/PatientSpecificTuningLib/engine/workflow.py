@@ -198,10 +198,8 @@ def tune(
         "slices": list(annotation.slices),
         "settings": asdict(settings),
     }
-    for number in reversed(case.versions("tuned")):
-        if _agrees(case.version_info("tuned", number), origin):
-            case.set_current("tuned", number)
-            return _tuned_model(case, number)
+    if (number := _made_before(case, "tuned", origin)) is not None:
+        return _tuned_model(case, number)
     card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
     predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
@@ -253,10 +251,8 @@ def segment(
         "seed": seed,
         "with_change": examination == "followup" and "baseline" in case.examinations,
     }
-    for number in reversed(case.versions("results")):
-        if _agrees(case.version_info("results", number), origin):
-            case.set_current("results", number)
-            return result(case, number)
+    if (number := _made_before(case, "results", origin)) is not None:
+        return result(case, number)
     with case.new_version("results") as folder:
         segment_examination(case, folder, {**origin, "created": _now()}, progress=progress)
     return result(case)
@@ -322,6 +318,15 @@ def _tuned_number(case: Case, weights: str) -> str | None:
 
 def _tuned_model(case: Case, number: str) -> TunedModel:
     return TunedModel(number, case.version_folder("tuned", number), case.version_info("tuned", number))
+
+
+def _made_before(case: Case, kind: str, origin: Mapping[str, Any]) -> str | None:
+    """The newest version that was made from the same things, which becomes current; None without any."""
+    for number in reversed(case.versions(kind)):
+        if _agrees(case.version_info(kind, number), origin):
+            case.set_current(kind, number)
+            return number
+    return None
 
 
 def _agrees(info: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:

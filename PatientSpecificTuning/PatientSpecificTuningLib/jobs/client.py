@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from . import messages
+from .failure import Failure
 from .process import Process
 from .signals import Signal
 
 KEPT_LINES = 200
+LAST_LINES = 20
 MILLISECONDS_TO_CANCEL = 1500
+MILLISECONDS_TO_END = 500
 
 
 @dataclass
@@ -21,7 +25,7 @@ class _Request:
     verb: str
     arguments: dict[str, Any]
     onResult: Callable[[dict[str, Any]], None]
-    onError: Callable[[str], None]
+    onError: Callable[[Failure], None]
     onProgress: Callable[[str, float, float | None], None]
 
 
@@ -41,7 +45,7 @@ class WorkerClient:
         self._errorRest = b""
         self._waiting: deque[_Request] = deque()
         self._running: _Request | None = None
-        self._cancelled = False
+        self._cancelled = self._ending = False
         self._count = 0
         self.log: deque[str] = deque(maxlen=KEPT_LINES)
         self.logged = Signal()
@@ -57,12 +61,13 @@ class WorkerClient:
         arguments: dict[str, Any],
         *,
         onResult: Callable[[dict[str, Any]], None] = lambda result: None,
-        onError: Callable[[str], None] = lambda message: None,
+        onError: Callable[[Failure], None] = lambda failure: None,
         onProgress: Callable[[str, float, float | None], None] = lambda stage, fraction, remaining: None,
     ) -> int:
-        """Ask for something; exactly one of `onResult` and `onError` is called in the end.
+        """Ask for something; one of `onResult` and `onError` is called in the end.
 
-        A failure also drops the requests that wait, since each builds on the one before.
+        A failure drops the requests that wait, since each builds on the one before, and so do `cancel` and `stop`;
+        what is dropped is not called back. What is asked after `cancel` is served.
 
         Returns:
             the id of the request.
@@ -73,24 +78,24 @@ class WorkerClient:
         return self._count
 
     def cancel(self) -> None:
-        """Stop what runs and drop what waits; a worker that does not listen is ended."""
-        running, self._waiting = self._running, deque()
-        if running is None or self._process is None:
+        """Stop what runs and drop what waits; a worker that does not listen is ended, then killed."""
+        running, process, self._waiting = self._running, self._process, deque()
+        if running is None or process is None or self._cancelled:
             return
         self._cancelled = True
         self._send({"id": 0, "verb": "cancel", "arguments": {"id": running.number}})
-        self._process.later(MILLISECONDS_TO_CANCEL, lambda: self._endIfStill(running))
+        process.later(MILLISECONDS_TO_CANCEL, lambda: self._endIfStill(running, process))
 
     def stop(self) -> None:
         """End the worker; nothing more is called back."""
         self._waiting.clear()
-        process, self._process, self._running = self._process, None, None
+        process, self._process, self._running, self._ending = self._process, None, None, False
         if process is not None:
             process.closeInput()
             process.kill()
 
     def _next(self) -> None:
-        if self._running is not None or not self._waiting:
+        if self._running is not None or self._ending or not self._waiting:
             return
         self._running, self._cancelled = self._waiting.popleft(), False
         if self._process is None:
@@ -102,9 +107,9 @@ class WorkerClient:
     def _start(self) -> None:
         process = self._makeProcess()
         self._process, self._reader, self._errorRest = process, messages.LineReader(), b""
-        process.outputRead.connect(self._outputRead)
-        process.errorRead.connect(self._errorRead)
-        process.finished.connect(lambda code, crashed: self._ended(process, code))
+        process.outputRead.connect(lambda data: self._outputRead(process, data))
+        process.errorRead.connect(lambda data: self._errorRead(process, data))
+        process.finished.connect(lambda code, crashed: self._finished(process, code))
         process.failedToStart.connect(lambda reason: self._notStarted(process, reason))
         process.start()
 
@@ -112,21 +117,25 @@ class WorkerClient:
         if self._process is not None:
             self._process.write(messages.encode(message))
 
-    def _outputRead(self, data: bytes) -> None:
+    def _outputRead(self, process: Process, data: bytes) -> None:
+        if process is not self._process:
+            return
         received, others = self._reader.feed(data)
         for line in others:
             self._logLine(line)
         for message in received:
             self._received(message)
 
-    def _errorRead(self, data: bytes) -> None:
+    def _errorRead(self, process: Process, data: bytes) -> None:
+        if process is not self._process:
+            return
         *lines, self._errorRest = (self._errorRest + data).split(b"\n")
         for line in lines:
             self._logLine(line.decode("utf-8", errors="replace").rstrip("\r"))
 
     def _logLine(self, line: str) -> None:
         self.log.append(line)
-        self.logged(line)
+        _call(self.logged, line)
 
     def _received(self, message: dict[str, Any]) -> None:
         running = self._running
@@ -134,35 +143,64 @@ class WorkerClient:
             return
         kind = message.get("type")
         if kind == messages.PROGRESS:
-            running.onProgress(message["stage"], message["fraction"], message["remaining_s"])
+            _call(running.onProgress, message["stage"], message["fraction"], message["remaining_s"])
         elif kind == messages.RESULT:
             self._running = None
-            running.onResult(message["result"])
+            _call(running.onResult, message["result"])
             self._next()
         elif kind == messages.ERROR:
-            self._fail(message["message"])
+            if message["kind"] == messages.MISSING and self._process is not None:
+                # Python remembers a failed import; only a new process sees what is installed meanwhile.
+                self._end(self._process)
+            self._fail(message["message"], message["kind"], message.get("log"))
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, sentence: str, kind: str, log: list[str] | None = None) -> None:
         running, self._running = self._running, None
-        self._waiting.clear()
+        if not self._cancelled:
+            self._waiting.clear()
         if running is not None:
-            running.onError(sentence)
+            _call(running.onError, Failure(sentence, kind, log or list(self.log)[-LAST_LINES:]))
+        self._next()
 
-    def _endIfStill(self, request: _Request) -> None:
-        if self._running is request and self._process is not None:
-            self._process.kill()
+    def _endIfStill(self, request: _Request, process: Process) -> None:
+        if self._running is request and process is self._process:
+            self._end(process)
 
-    def _ended(self, process: Process, code: int) -> None:
+    def _end(self, process: Process) -> None:
+        """Let it end by itself, which also reaches the Python behind the launcher, and kill it otherwise."""
+        self._ending = True
+        process.closeInput()
+        process.later(MILLISECONDS_TO_END, lambda: self._killIfStill(process))
+
+    def _killIfStill(self, process: Process) -> None:
+        if process is self._process:
+            process.kill()
+
+    def _finished(self, process: Process, code: int) -> None:
         if process is not self._process:
             return
-        self._process = None
-        if self._cancelled:
-            self._fail("Cancelled; what was complete is kept.")
-            return
-        last = " | ".join(list(self.log)[-3:])
-        self._fail(f"The worker ended with code {code}; run the step again. Last words: {last or 'none'}")
+        if self._errorRest:
+            self._errorRead(process, b"\n")
+        self._process, self._ending = None, False
+        if self._running is None:
+            self._next()
+        elif self._cancelled:
+            self._fail("Cancelled; what was complete is kept.", messages.CANCELLED)
+        else:
+            last = " | ".join(list(self.log)[-3:]) or "none"
+            sentence = f"The worker ended with code {code}; run the step again. Last words: {last}"
+            self._fail(sentence, messages.UNEXPECTED)
 
     def _notStarted(self, process: Process, reason: str) -> None:
         if process is self._process:
-            self._process = None
-            self._fail(f"The worker cannot be started ({reason}); check that Slicer is installed completely.")
+            self._process, self._ending = None, False
+            sentence = f"The worker cannot be started ({reason}); check that Slicer is installed completely."
+            self._fail(sentence, messages.UNEXPECTED)
+
+
+def _call(callback: Callable[..., Any], *arguments: Any) -> None:
+    """Call back; a mistake in there is reported as Qt does it and must not stop the requests."""
+    try:
+        callback(*arguments)
+    except Exception:
+        sys.excepthook(*sys.exc_info())

@@ -17,7 +17,10 @@ def encode(message: dict[str, Any]) -> bytes:
 
 
 class LineReader:
-    """Puts messages together from pieces of a byte stream."""
+    """Puts messages together from pieces of a byte stream.
+
+    What a library writes without ending its line stands before a message and is taken apart from it.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
@@ -29,22 +32,23 @@ class LineReader:
             the complete messages, and the other complete lines.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        messages, others = [], []
+        messages: list[dict[str, Any]] = []
+        others: list[str] = []
         for line in lines:
             text = line.decode("utf-8", errors="replace").rstrip("\r")
-            message = _decoded(text)
+            before, mark, rest = text.rpartition(MARK)
+            message = _decoded(rest) if mark else None
             if message is not None:
                 messages.append(message)
-            elif text:
-                others.append(text)
+            other = text if message is None else before
+            if other:
+                others.append(other)
         return messages, others
 
 
 def _decoded(text: str) -> dict[str, Any] | None:
-    if not text.startswith(MARK):
-        return None
     try:
-        message = json.loads(text[len(MARK) :])
+        message = json.loads(text)
     except ValueError:
         return None
     return message if isinstance(message, dict) else None

@@ -23,7 +23,9 @@ def findPython(searched: tuple[str, ...] = ()) -> str:
     """
     name = "PythonSlicer"
     found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(searched))
-    return found or sys.executable or name
+    # Inside Slicer the one that runs now can be Slicer itself, which must not be started as a worker.
+    running = sys.executable if "python" in Path(sys.executable or "").name.lower() else ""
+    return found or running or name
 
 
 class QtProcess:
@@ -48,6 +50,7 @@ class QtProcess:
         """Start it, with text in UTF-8 whatever the locale is."""
         environment = qt.QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONUTF8", "1")
+        environment.insert("PYTHONIOENCODING", "utf-8")
         environment.insert("PYTHONUNBUFFERED", "1")
         self._process.setProcessEnvironment(environment)
         self._process.start(self._program, [str(WORKER)])
@@ -64,6 +67,8 @@ class QtProcess:
         """End the launcher; the Python behind it sees its input close and ends too."""
         self._process.closeWriteChannel()
         self._process.kill()
+        # A process that is killed is gone at once; Qt must see it before the object goes.
+        self._process.waitForFinished(1000)
 
     def later(self, milliseconds: int, action: Callable[[], None]) -> None:
         """Call `action` after some time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +11,44 @@ from ..engine import workflow
 from ..engine.case import Case
 from ..engine.errors import InputError
 from ..engine.progress import Progress
+from .memory import total_memory_gb
+from .torch_check import usable_torch
 
 Answer = dict[str, Any]
 
 
 def hello(progress: Progress) -> Answer:
-    """Python, torch and the device that will be used.
+    """Python, torch, the device that will be used and the memory.
 
     Raises:
         ImportError: torch is absent, or only half installed.
     """
     del progress
-    import torch
-
-    if not hasattr(torch, "__version__"):
-        # What is left of an interrupted installation imports as an empty namespace.
-        message = "torch is only half installed"
-        raise ImportError(message)
-    cuda = torch.cuda.is_available()
-    device = torch.cuda.get_device_name(0) if cuda else f"CPU, {torch.get_num_threads()} threads"
-    return {"python": sys.version.split()[0], "torch": str(torch.__version__), "device": device}
+    torch = usable_torch()
+    return {
+        "python": sys.version.split()[0],
+        "torch": str(torch.__version__),
+        # The verbs run on the CPU, also where there is a GPU.
+        "device": f"CPU, {torch.get_num_threads()} threads",
+        "memory_gb": total_memory_gb(),
+    }
 
 
 def prepare(progress: Progress, folder: str, **options: Any) -> Answer:
     """Bring both examinations into the case folder."""
+    usable_torch()
     case = workflow.prepare(folder, **options, progress=progress)
     notes = [note for record in case.examinations.values() for note in record.notes]
     return {"case": str(case.folder), "examinations": list(case.examinations), "notes": notes}
 
 
-def annotate(progress: Progress, case: str, labels: str, slices: list[int]) -> Answer:
+def propose(progress: Progress, case: str, **options: Any) -> Answer:
+    """Baseline slices from which the CNN can learn most, best first."""
+    del progress
+    return {"slices": [asdict(proposal) for proposal in workflow.propose(case, **options)]}
+
+
+def annotate(progress: Progress, case: str, labels: str, slices: list[int] | None = None) -> Answer:
     """Take corrected labels into the case."""
     del progress
     annotation = workflow.annotate(case, labels, slices=slices)
@@ -48,12 +57,14 @@ def annotate(progress: Progress, case: str, labels: str, slices: list[int]) -> A
 
 def tune(progress: Progress, case: str, **settings: Any) -> Answer:
     """Tune on the corrected slices."""
+    usable_torch()
     tuned = workflow.tune(case, **settings, progress=progress)
     return {"tuned": tuned.number}
 
 
 def segment(progress: Progress, case: str, **options: Any) -> Answer:
     """Segment the follow-up."""
+    usable_torch()
     result = workflow.segment(case, **options, progress=progress)
     tuned = result.run["tuned"] or "base"
     return {"result": result.number, "tuned": tuned, "lesions": result.lesions, "volume_ml": result.volume_ml}
@@ -67,7 +78,7 @@ def remove(progress: Progress, case: str, kind: str, number: str) -> Answer:
     return {"left": opened.versions(kind)}
 
 
-VERBS = {verb.__name__: verb for verb in (hello, prepare, annotate, tune, segment, remove)}
+VERBS = {verb.__name__: verb for verb in (hello, prepare, propose, annotate, tune, segment, remove)}
 
 
 def run(verb: str, arguments: dict[str, Any], progress: Progress) -> Answer:

@@ -14,15 +14,15 @@ from typing import Any
 from typing import BinaryIO
 
 if __package__ in (None, ""):
-    # Started by its path, as Slicer's Python is.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    # Started by its path, as Slicer does. This folder must not stay there, or its files pass for libraries.
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from PatientSpecificTuningLib.engine.errors import Cancelled
-from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.jobs import messages
+from PatientSpecificTuningLib.jobs.explanations import explained
 
 SECONDS_BETWEEN_REPORTS = 0.1
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+LAST_LINES = 20
 
 
 class Worker:
@@ -34,42 +34,46 @@ class Worker:
     def __init__(self, source: BinaryIO, target: BinaryIO) -> None:
         self._source = source
         self._target = target
-        self._requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._cancelled: set[int] = set()
+        self._requests: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._cancelled: set[Any] = set()
         self._writing = threading.Lock()
 
     def serve(self) -> None:
-        """Serve until the input closes."""
+        """Serve until the input closes or says stop; then the process ends."""
         threading.Thread(target=self._read, daemon=True).start()
-        while (request := self._requests.get()) is not None:
-            self._answer(request)
+        while True:
+            self._answer(self._requests.get())
 
     def _read(self) -> None:
         reader = messages.LineReader()
         while line := self._source.readline():
             for message in reader.feed(line)[0]:
-                if message["verb"] == "cancel":
-                    self._cancelled.add(int(message["arguments"]["id"]))
-                else:
-                    self._requests.put(message)
-        # The panel is gone. What runs now would be for nobody, and everything complete is on disk.
-        self._requests.put(None)
-        os._exit(0)
+                self._heard(message)
+        _end()
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        number, verb, arguments = (message.get(name) for name in ("id", "verb", "arguments"))
+        if verb == "stop":
+            _end()
+        elif not isinstance(number, int) or not isinstance(arguments, dict):
+            # One that cannot be answered must not make the worker deaf for the next.
+            print(f"A request was not understood: {message}", file=sys.stderr)
+        elif verb == "cancel":
+            self._cancelled.add(arguments.get("id"))
+        else:
+            self._requests.put(message)
 
     def _answer(self, request: dict[str, Any]) -> None:
-        number = int(request["id"])
+        number = request["id"]
         try:
             result = self._run(request, number)
-        except Cancelled as error:
-            self._say(number, messages.ERROR, kind=messages.CANCELLED, message=str(error))
-        except InputError as error:
-            self._say(number, messages.ERROR, kind=messages.INPUT, message=str(error))
-        except ImportError as error:
-            self._say(number, messages.ERROR, kind=messages.MISSING, message=_what_is_missing(error))
         except Exception as error:
-            traceback.print_exc()
-            kind, message = _explained(error)
-            self._say(number, messages.ERROR, kind=kind, message=message)
+            kind, message = explained(error)
+            log: list[str] = []
+            if kind not in (messages.INPUT, messages.CANCELLED):
+                traceback.print_exc()
+                log = traceback.format_exc().splitlines()[-LAST_LINES:]
+            self._say(number, messages.ERROR, kind=kind, message=message, log=log)
         else:
             self._say(number, messages.RESULT, result=result)
 
@@ -99,38 +103,25 @@ class _Reporter:
     def __init__(self, say: Callable[..., None]) -> None:
         self._say = say
         self._stage = ""
+        self._fraction = 0.0
         self._began = self._last = 0.0
 
     def __call__(self, stage: str, fraction: float) -> None:
-        now = time.monotonic()
-        if stage != self._stage:
-            self._stage, self._began, self._last = stage, now, 0.0
-        if now - self._last < SECONDS_BETWEEN_REPORTS and fraction < 1:
+        now, fraction = time.monotonic(), min(1.0, max(0.0, fraction))
+        begins, ends = stage != self._stage, fraction == 1 and self._fraction < 1
+        if begins:
+            self._began = now
+        elif not ends and now - self._last < SECONDS_BETWEEN_REPORTS:
             return
-        self._last = now
+        self._stage, self._fraction, self._last = stage, fraction, now
         elapsed = now - self._began
         remaining = elapsed * (1 - fraction) / fraction if fraction > 0.02 and elapsed > 0.5 else None
         self._say(stage=stage, fraction=fraction, elapsed_s=elapsed, remaining_s=remaining)
 
 
-def _what_is_missing(error: ImportError) -> str:
-    return (
-        f"A Python package is missing or half installed ({error}); install the PyTorch extension, use it to install"
-        " torch anew, and restart Slicer."
-    )
-
-
-def _explained(error: Exception) -> tuple[str, str]:
-    text = str(error)
-    if isinstance(error, MemoryError) or any(words in text.lower() for words in OUT_OF_MEMORY):
-        return (
-            messages.MEMORY,
-            "There is not enough memory; close other programs or use a smaller field of view.",
-        )
-    return (
-        messages.UNEXPECTED,
-        f"The worker failed unexpectedly ({type(error).__name__}: {text}); see the log.",
-    )
+def _end() -> None:
+    # Nobody listens any more. What runs now would be for nobody, and everything complete is on disk.
+    os._exit(0)
 
 
 def main() -> None:
