@@ -125,8 +125,9 @@ def test_the_top_level_holds_only_what_an_extension_may_have() -> None:
     assert names <= allowed | {"output"}
 
 
-def test_every_requirement_is_pinned_and_names_no_host() -> None:
-    lines = (REPOSITORY / "Testing" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-panel.txt"])
+def test_every_requirement_is_pinned_and_names_no_host(name: str) -> None:
+    lines = (REPOSITORY / "Testing" / name).read_text(encoding="utf-8").splitlines()
     packages = [line for line in lines if line and not line.startswith("#")]
     assert packages
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9.]*", line) for line in packages)

@@ -1,0 +1,1 @@
+"""What runs inside 3D Slicer: parameter node, sections of the panel, nodes and the case folder, display."""

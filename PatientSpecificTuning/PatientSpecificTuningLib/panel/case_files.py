@@ -1,0 +1,47 @@
+"""The chosen nodes as files in the case folder, where the worker reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ..engine.model_card import ModelCard
+from ..engine.volumes import write_volume
+from .input_check import sequenceNodes
+from .node_images import labelImage
+from .node_images import volumeImages
+from .parameters import EXAMINATIONS
+
+INPUTS = "inputs"
+
+
+def writeInputs(parameters, card: ModelCard, folder: Path) -> dict[str, object]:
+    """Write every chosen node and return the arguments of the worker's `prepare`.
+
+    Unchanged nodes give files of the same content, by which the engine recognises what is prepared already.
+
+    Raises:
+        InputError: a node cannot be used, or the folder cannot be written to.
+    """
+    arguments: dict[str, object] = {}
+    for examination in EXAMINATIONS:
+        nodes = sequenceNodes(parameters, examination, card)
+        arguments[examination] = {
+            name: _writeImages(volumeImages(node), folder / INPUTS / f"{examination}_{name}")
+            for name, node in nodes.items()
+        }
+        mask = getattr(parameters, f"{examination}Mask")
+        if mask is not None:
+            path = folder / INPUTS / f"{examination}_organ_mask.nrrd"
+            write_volume(labelImage(mask), path)
+            arguments[f"{examination}_mask"] = str(path)
+    return arguments
+
+
+def _writeImages(images: list[sitk.Image], stem: Path) -> list[str]:
+    paths = [stem.with_name(f"{stem.name}_{i:02d}.nrrd") for i in range(len(images))]
+    for image, path in zip(images, paths, strict=True):
+        # Compressing would block the panel for longer than the disk space is worth.
+        write_volume(image, path, compress=False)
+    return [str(path) for path in paths]

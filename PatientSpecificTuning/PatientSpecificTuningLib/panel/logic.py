@@ -1,0 +1,338 @@
+"""What the panel does, as functions for the Python console: prepare, proposedSlices, tune, segment, review."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from ..engine import workflow
+from ..engine.atomic import remove_unfinished
+from ..engine.case import Case
+from ..engine.case import case_exists
+from ..engine.errors import InputError
+from ..engine.lesions import binarize
+from ..engine.model_card import ModelCard
+from ..engine.model_card import read_model_card
+from ..engine.model_choice import choose_model
+from ..engine.model_choice import model_identity
+from ..engine.prepared import open_examination
+from ..engine.results import Result
+from ..engine.slice_proposal import SliceProposal
+from ..jobs.client import WorkerClient
+from ..jobs.signals import Signal
+from . import result_nodes
+from .case_files import writeInputs
+from .case_folder import automaticCaseFolder
+from .corrections import Corrections
+from .input_check import chosenNodes
+from .input_check import inputProblems
+from .input_check import usesZeroForMissing
+from .node_images import gridOf
+from .node_images import labelImage
+from .packages import ensurePackages
+from .parameters import PanelParameters
+
+CORRECTED_LABELS = "corrections.nii.gz"
+
+
+class TuningLogic:
+    """Runs the method on nodes of the scene; long work happens in the worker.
+
+    >>> logic = PatientSpecificTuningLogic()
+    >>> parameters = logic.parameters()
+    >>> parameters.baselineFirst, parameters.followupFirst = flairBefore, flairNow
+    >>> logic.prepare(waitForCompletion=True)
+    >>> logic.markCorrected([p.slice for p in logic.proposedSlices()])
+    >>> logic.tuneAndSegment(waitForCompletion=True)
+    >>> nodes = logic.review()
+
+    Signals: `progressed(stage, fraction, remainingSeconds)`, `failed(message)`, `prepared()`, `segmented()`,
+    `busyChanged(busy)`, `workerKnown(device)`.
+    """
+
+    def __init__(self, client: WorkerClient, parameterNode) -> None:
+        self.client = client
+        self._parameters = PanelParameters(parameterNode)
+        self._corrections: Corrections | None = None
+        # Masks are read to be checked, which is too slow for every turn of a slider.
+        self._checked: tuple[Any, ...] | None = None
+        self._problems: list[str] = []
+        self.progressed, self.failed, self.prepared = Signal(), Signal(), Signal()
+        self.segmented, self.busyChanged, self.workerKnown = Signal(), Signal(), Signal()
+
+    # What is chosen ---------------------------------------------------------------------------------------------
+
+    def parameters(self) -> PanelParameters:
+        """The chosen nodes and settings; assign to its fields."""
+        return self._parameters
+
+    def modelFolder(self) -> Path:
+        """The folder of the chosen base model."""
+        return choose_model(self._parameters.model or None)
+
+    def modelCard(self) -> ModelCard:
+        """The card of the chosen base model."""
+        return read_model_card(self.modelFolder())
+
+    def problems(self) -> list[str]:
+        """One sentence for each problem of the chosen images; empty when they can be prepared."""
+        try:
+            chosen = (str(self.modelFolder()), *map(_state, chosenNodes(self._parameters)))
+            if chosen != self._checked:
+                self._problems = inputProblems(self._parameters, self.modelCard())
+                self._checked = chosen
+        except InputError as error:
+            return [str(error)]
+        return self._problems
+
+    # Prepare ----------------------------------------------------------------------------------------------------
+
+    def prepare(self, *, waitForCompletion: bool = False) -> None:
+        """Bring both examinations into the case folder, with what the base CNN finds.
+
+        Raises:
+            InputError: the chosen images cannot be used; the message says what and the way out.
+        """
+        problems = self.problems()
+        if problems:
+            raise InputError(" ".join(problems))
+        ensurePackages()
+        parameters, card = self._parameters, self.modelCard()
+        if not parameters.caseFolder:
+            identity = model_identity(self.modelFolder())
+            parameters.caseFolder = str(automaticCaseFolder(parameters, card, identity["sha256"]))
+        arguments = writeInputs(parameters, card, Path(parameters.caseFolder))
+        arguments |= {
+            "folder": parameters.caseFolder,
+            "model": str(self.modelFolder()),
+            "missing_sequence": "zero" if usesZeroForMissing(parameters, card) else "error",
+        }
+        self._request("hello", {}, lambda answer: self.workerKnown(answer["device"]))
+        self._request("prepare", arguments, lambda result: self._afterPreparing())
+        self._wait(waitForCompletion)
+
+    def isPrepared(self) -> bool:
+        """Whether the case folder holds both examinations."""
+        folder = self._parameters.caseFolder
+        return bool(folder) and case_exists(Path(folder)) and len(self.case().examinations) == 2
+
+    def case(self) -> Case:
+        """The opened case folder.
+
+        Raises:
+            InputError: nothing is prepared yet.
+        """
+        if not self._parameters.caseFolder:
+            raise InputError(_("Nothing is prepared yet; prepare the examinations first."))
+        return Case.open(Path(self._parameters.caseFolder))
+
+    # Correct ----------------------------------------------------------------------------------------------------
+
+    def proposedSlices(self, count: int | None = None) -> list[SliceProposal]:
+        """The baseline slices from which the CNN can learn most, best first.
+
+        Args:
+            count: how many; None takes the number of the settings.
+        """
+        return workflow.propose(self.case(), count=count or self._parameters.proposedSlices)
+
+    def corrections(self) -> Corrections:
+        """The corrections of the baseline; begun with known lesions or with what the base CNN found."""
+        case = self.case()
+        grid = case.record("baseline").working_grid
+        node = self._parameters.corrections
+        if self._corrections is not None and node is not None and self._corrections.node is node:
+            return self._corrections
+        if node is not None:
+            self._corrections = Corrections.reopen(node, grid, case.folder)
+        else:
+            self._corrections = self._beginCorrections(case)
+            self._parameters.corrections = self._corrections.node
+        return self._corrections
+
+    def markCorrected(self, slices: list[int], corrected: bool = True) -> None:
+        """Say which slices are corrected; only these are learned from."""
+        marked = set(self._parameters.correctedSlices)
+        marked = marked | set(slices) if corrected else marked - set(slices)
+        self._parameters.correctedSlices = sorted(marked)
+
+    # Tune and segment -------------------------------------------------------------------------------------------
+
+    def tuneAndSegment(self, *, waitForCompletion: bool = False) -> None:
+        """Tune on the corrected slices, then segment the follow-up with the base CNN and with the tuned one.
+
+        Raises:
+            InputError: no slice is marked as corrected.
+        """
+        self.tune()
+        self.segment(weights="base", repetitions=0)
+        self.segment()
+        self._wait(waitForCompletion)
+
+    def tune(self, *, waitForCompletion: bool = False) -> None:
+        """Tune the last two layers on the corrected slices, always from the base weights.
+
+        Raises:
+            InputError: no slice is marked as corrected.
+        """
+        parameters = self._parameters
+        slices = list(parameters.correctedSlices)
+        if not slices:
+            raise InputError(_("No slice is marked as corrected; correct at least one slice with a lesion."))
+        labels = self.corrections().write(self.case().folder / CORRECTED_LABELS)
+        self._request("hello", {}, lambda answer: self.workerKnown(answer["device"]))
+        self._request("annotate", {"case": parameters.caseFolder, "labels": str(labels), "slices": slices})
+        settings = {
+            "iterations": parameters.iterations,
+            "weighting": None if parameters.weighting == "none" else parameters.weighting,
+            "rotation_degrees": parameters.rotation,
+            "seed": parameters.seed,
+        }
+        self._request("tune", {"case": parameters.caseFolder, **settings})
+        self._wait(waitForCompletion)
+
+    def segment(
+        self, *, weights: str = "current", repetitions: int | None = None, waitForCompletion: bool = False
+    ) -> None:
+        """Segment the follow-up; the new version is shown when it is there.
+
+        Args:
+            weights: "current", "base", or the number of a tuned version.
+            repetitions: of Monte Carlo dropout; None takes the number of the settings.
+        """
+        count = self._parameters.repetitions if repetitions is None else repetitions
+        arguments = {"case": self._parameters.caseFolder, "weights": weights, "repetitions": count}
+        self._request("segment", {**arguments, "seed": self._parameters.seed}, self._afterSegmenting)
+        self._wait(waitForCompletion)
+
+    def cancel(self) -> None:
+        """Stop what runs and what waits; what is complete is kept."""
+        self.client.cancel()
+        self.busyChanged(self.isBusy)
+
+    @property
+    def isBusy(self) -> bool:
+        """Whether the worker works."""
+        return self.client.isBusy
+
+    def stop(self) -> None:
+        """End the worker; called when the module goes away."""
+        self.client.stop()
+
+    # Review -----------------------------------------------------------------------------------------------------
+
+    def results(self) -> list[Result]:
+        """All versions of the follow-up, newest first."""
+        if not self.isPrepared():
+            return []
+        case = self.case()
+        found = [workflow.result(case, number) for number in reversed(case.versions("results"))]
+        return [result for result in found if result.run["examination"] == "followup"]
+
+    def shownResult(self) -> Result | None:
+        """The version that is shown; None without any."""
+        results = self.results()
+        chosen = [result for result in results if result.number == self._parameters.result]
+        tuned = [result for result in results if result.run["tuned"] is not None]
+        return next(iter(chosen + tuned + results), None)
+
+    def review(self, result: Result | None = None) -> dict[str, Any]:
+        """The nodes of a version, made where they are not in the scene yet: "lesions" (one label for each lesion),
+        "tuned" and "base" (outlines of both CNNs), "uncertainty" (where it was computed).
+
+        Args:
+            result: None takes the version that is shown.
+
+        Raises:
+            InputError: there is no result yet.
+        """
+        result, volume = result or self.shownResult(), self._parameters.followupFirst
+        if result is None or volume is None:
+            raise InputError(_("There is no result yet; fine-tune and segment first."))
+        base = self.baseResult()
+        nodes = {
+            "lesions": result_nodes.lesionLabelmap(result, volume),
+            "base" if result.run["tuned"] is None else "tuned": result_nodes.outlines(result, volume),
+            "uncertainty": result_nodes.uncertainty(result, volume),
+        }
+        if base is not None:
+            nodes["base"] = result_nodes.outlines(base, volume)
+        return {role: node for role, node in nodes.items() if node is not None}
+
+    def baseResult(self) -> Result | None:
+        """The newest version of the base CNN, to compare with."""
+        return next((result for result in self.results() if result.run["tuned"] is None), None)
+
+    def removeResult(self, number: str) -> None:
+        """Remove a version from the case folder."""
+        arguments = {"case": self._parameters.caseFolder, "kind": "results", "number": number}
+        self._request("remove", arguments, lambda answer: self.segmented())
+
+    # Inside -----------------------------------------------------------------------------------------------------
+
+    def forgetScene(self, parameterNode) -> None:
+        """Begin again with another scene's parameter node."""
+        self._parameters = PanelParameters(parameterNode)
+        self._corrections = self._checked = None
+
+    def _beginCorrections(self, case: Case) -> Corrections:
+        parameters = self._parameters
+        baseline = open_examination(case, "baseline")
+        volume = parameters.baselineFirst
+        userGrid, workingGrid = gridOf(volume), baseline.record.working_grid
+        if parameters.baselineLesions is not None:
+            start = labelImage(parameters.baselineLesions)
+        else:
+            card = self.modelCard()
+            found = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+            start = workingGrid.image(found.astype("uint8"))
+        return Corrections.create(volume, userGrid, workingGrid, start, case.folder)
+
+    def _afterPreparing(self) -> None:
+        self.prepared()
+
+    def _afterSegmenting(self, answer: dict[str, Any]) -> None:
+        if answer["tuned"] != "base":
+            self._parameters.result = answer["result"]
+        self.segmented()
+
+    def _request(
+        self, verb: str, arguments: dict[str, Any], onResult: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        # What cannot be said in JSON must fail here, at the caller, and not in the worker.
+        json.dumps(arguments)
+
+        def finished(answer: dict[str, Any]) -> None:
+            if onResult is not None:
+                onResult(answer)
+            self.busyChanged(self.isBusy)
+
+        def failed(message: str) -> None:
+            if self._parameters.caseFolder:
+                # A worker that was ended by force leaves what it had begun.
+                remove_unfinished(Path(self._parameters.caseFolder))
+            self.failed(message)
+            self.busyChanged(self.isBusy)
+
+        self.client.request(verb, arguments, onResult=finished, onError=failed, onProgress=self.progressed)
+        self.busyChanged(True)
+
+    def _wait(self, waitForCompletion: bool) -> None:
+        if not waitForCompletion:
+            return
+        failures: list[str] = []
+        self.failed.connect(failures.append)
+        while self.isBusy:
+            slicer.app.processEvents()
+        self.failed.disconnect(failures.append)
+        if failures:
+            raise InputError(failures[0])
+
+
+def _state(node: Any) -> tuple[str, int] | None:
+    return None if node is None else (node.GetID(), node.GetMTime())

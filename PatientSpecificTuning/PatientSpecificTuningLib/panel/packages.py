@@ -1,0 +1,45 @@
+"""Python packages that Slicer does not bring, installed where they are first needed and only after asking."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from ..engine.errors import InputError
+
+REQUIREMENTS = Path(__file__).parents[2] / "Resources" / "requirements.txt"
+OLDEST_TORCH = ">=2.0"
+
+
+def ensurePackages() -> None:
+    """Install torch through the PyTorch extension, and the other packages through Slicer.
+
+    A torch that is only half installed looks complete from here; the worker says so when it loads it.
+
+    Raises:
+        InputError: something is missing and was not installed.
+    """
+    if find_spec("torch") is None:
+        _installTorch()
+    if find_spec("safetensors") is None:
+        from slicer.packaging import load_requirements
+        from slicer.packaging import pip_ensure
+
+        pip_ensure(load_requirements(str(REQUIREMENTS)), requester="PatientSpecificTuning")
+
+
+def _installTorch() -> None:
+    try:
+        import PyTorchUtils
+    except ModuleNotFoundError as error:
+        message = _(
+            "torch is missing; install the PyTorch extension in the Extensions Manager and restart Slicer."
+        )
+        raise InputError(message) from error
+    logic = PyTorchUtils.PyTorchUtilsLogic()
+    if logic.installTorch(askConfirmation=True, torchVersionRequirement=OLDEST_TORCH) is None:
+        raise InputError(
+            _("torch was not installed, so the CNN cannot run; press the button again to install it.")
+        )

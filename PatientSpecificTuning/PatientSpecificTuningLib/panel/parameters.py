@@ -1,0 +1,50 @@
+"""The state of the panel that is kept in the scene."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slicer import vtkMRMLNode
+from slicer import vtkMRMLSegmentationNode
+from slicer.parameterNodeWrapper import Choice
+from slicer.parameterNodeWrapper import Default
+from slicer.parameterNodeWrapper import WithinRange
+from slicer.parameterNodeWrapper import parameterNodeWrapper
+
+EXAMINATIONS = ("baseline", "followup")
+WEIGHTINGS = ("none", "segmentation", "detection")
+
+
+@parameterNodeWrapper
+class PanelParameters:
+    """Chosen nodes and settings; names are those of the `SlicerParameterName` properties in the .ui file.
+
+    `model` is the folder of a base model, empty for the shipped one. `correctedSlices` and `addedSlices` are
+    indices on the baseline's working grid. `result` is the number of the shown version.
+    """
+
+    baselineFirst: vtkMRMLNode
+    baselineSecond: vtkMRMLNode
+    baselineMask: vtkMRMLNode
+    baselineLesions: vtkMRMLNode
+    followupFirst: vtkMRMLNode
+    followupSecond: vtkMRMLNode
+    followupMask: vtkMRMLNode
+    corrections: vtkMRMLSegmentationNode
+    model: str
+    caseFolder: str
+    prepareAutomatically: bool
+    iterations: Annotated[int, WithinRange(50, 1000), Default(100)]
+    proposedSlices: Annotated[int, WithinRange(1, 20), Default(2)]
+    weighting: Annotated[str, Choice(list(WEIGHTINGS)), Default("none")]
+    rotation: Annotated[float, WithinRange(0, 180), Default(45.0)]
+    seed: Annotated[int, WithinRange(0, 99999), Default(0)]
+    repetitions: Annotated[int, WithinRange(0, 200), Default(25)]
+    correctedSlices: list[int]
+    addedSlices: list[int]
+    result: str
+    showTuned: Annotated[bool, Default(True)]
+    showBase: Annotated[bool, Default(True)]
+    showUncertainty: Annotated[bool, Default(True)]
+    uncertaintyOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
+    uncertaintyThreshold: Annotated[float, WithinRange(0, 0.25), Default(0.03)]

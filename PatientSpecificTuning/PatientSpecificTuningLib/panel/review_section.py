@@ -1,0 +1,200 @@
+"""Section 6: the lesions of the follow-up, base against patient-specific, their uncertainty, and export."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ..engine.results import LESION_TABLE
+from ..engine.results import Result
+from . import result_nodes
+from .logic import TuningLogic
+from .views import BASELINE_VIEW
+from .views import FOLLOWUP_VIEW
+from .views import VIEWS
+from .views import CompareLayout
+from .views import jumpTo
+from .views import linkViews
+from .views import showOverlay
+from .views import showVolume
+from .views import sliceNodeId
+
+COLUMNS = {
+    "label": ("Lesion", 0),
+    "volume_mm3": ("Volume (mm\u00b3)", 0),
+    "z_mm": ("Position S (mm)", 0),
+    "mean_probability": ("Mean softmax", 2),
+    "mean_sd": ("Mean SD", 3),
+    "max_sd": ("Max SD", 3),
+}
+SMALLEST_SHOWN_SD = 1e-6
+PLACE = qt.Qt.UserRole
+LESION_FILES = "NIfTI (*.nii.gz);;NRRD (*.nrrd);;Segmentation (*.seg.nrrd)"
+
+
+class ReviewSection:
+    """Versions, overlays, and the table of lesions."""
+
+    def __init__(self, ui, logic: TuningLogic, guarded: Callable) -> None:
+        self.ui = ui
+        self.logic = logic
+        self.layout = CompareLayout()
+        table = ui.lesionTable
+        table.setColumnCount(len(COLUMNS))
+        table.setHorizontalHeaderLabels([_(title) for title, _digits in COLUMNS.values()])
+        table.verticalHeader().setVisible(False)
+        table.connect("currentCellChanged(int,int,int,int)", guarded(self._lesionChosen))
+        ui.resultSelector.connect("activated(int)", guarded(self._chooseResult))
+        ui.removeResultButton.connect("clicked()", guarded(self._remove))
+        ui.compareButton.connect("clicked(bool)", guarded(self._compare))
+        ui.exportTableButton.connect("clicked()", guarded(self._exportTable))
+        ui.exportLabelmapButton.connect("clicked()", guarded(self._exportLesions))
+
+    def update(self) -> None:
+        """Show the chosen version: list, sentence, table, overlays."""
+        results, shown = self.logic.results(), self.logic.shownResult()
+        self._fillSelector(results, shown)
+        for button in (self.ui.removeResultButton, self.ui.exportTableButton, self.ui.exportLabelmapButton):
+            button.enabled = shown is not None
+        self.ui.compareButton.enabled = shown is not None
+        if shown is None:
+            self.ui.resultLabel.text = _("There is no result yet.")
+            self.ui.lesionTable.setRowCount(0)
+            return
+        self.ui.resultLabel.text = _summary(shown)
+        self._fillTable(shown)
+        self.updateOverlays()
+
+    def updateOverlays(self) -> None:
+        """Show or hide outlines and uncertainty as the check boxes say."""
+        shown = self.logic.shownResult()
+        if shown is None or self.logic.parameters().followupFirst is None:
+            return
+        parameters = self.logic.parameters()
+        for node in result_nodes.resultNodes():
+            if node.GetDisplayNode() is not None:
+                node.GetDisplayNode().SetVisibility(False)
+        nodes = self.logic.review(shown)
+        comparing = self.ui.compareButton.checked
+        views = [sliceNodeId(FOLLOWUP_VIEW)] if comparing else []
+        if parameters.corrections is not None:
+            drawn = parameters.corrections.GetDisplayNode()
+            drawn.SetViewNodeIDs([sliceNodeId(BASELINE_VIEW)] if comparing else [])
+        for role, visible in (("tuned", parameters.showTuned), ("base", parameters.showBase)):
+            if role in nodes:
+                display = nodes[role].GetDisplayNode()
+                display.SetVisibility(visible)
+                display.SetViewNodeIDs(views)
+        self._showUncertainty(nodes.get("uncertainty") if parameters.showUncertainty else None)
+
+    def _showUncertainty(self, node) -> None:
+        parameters = self.logic.parameters()
+        views = [FOLLOWUP_VIEW] if self.ui.compareButton.checked else VIEWS
+        for view in VIEWS:
+            showOverlay(node if view in views else None, view, parameters.uncertaintyOpacity)
+        if node is None:
+            return
+        node.GetDisplayNode().SetLowerThreshold(max(parameters.uncertaintyThreshold, SMALLEST_SHOWN_SD))
+        node.GetDisplayNode().SetUpperThreshold(1.0)
+        legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(node)
+        if legend is not None:
+            legend.SetAndObserveColorNodeID(node.GetDisplayNode().GetColorNodeID())
+            legend.SetTitleText(_("SD of softmax"))
+            legend.SetLabelFormat("%.2f")
+            legend.SetVisibility(True)
+
+    def _compare(self, on: bool) -> None:
+        if on:
+            self.layout.show()
+            parameters = self.logic.parameters()
+            showVolume(parameters.baselineFirst, BASELINE_VIEW)
+            showVolume(parameters.followupFirst, FOLLOWUP_VIEW)
+            linkViews(BASELINE_VIEW, FOLLOWUP_VIEW)
+        else:
+            self.layout.restore()
+            showVolume(self.logic.parameters().followupFirst)
+        self.updateOverlays()
+
+    def _fillSelector(self, results: list[Result], shown: Result | None) -> None:
+        selector = self.ui.resultSelector
+        selector.clear()
+        for result in results:
+            selector.addItem(_title(result), result.number)
+        if shown is not None:
+            selector.setCurrentIndex(selector.findData(shown.number))
+
+    def _chooseResult(self, index: int) -> None:
+        self.logic.parameters().result = self.ui.resultSelector.itemData(index)
+        self.update()
+
+    def _remove(self) -> None:
+        shown = self.logic.shownResult()
+        question = _("Remove version {number} from the case folder? This cannot be undone.")
+        if shown is not None and slicer.util.confirmOkCancelDisplay(question.format(number=shown.number)):
+            result_nodes.removeResultNodes(result_nodes.runOf(shown))
+            self.logic.removeResult(shown.number)
+
+    def _fillTable(self, shown: Result) -> None:
+        rows = _lesionRows(shown)
+        table = self.ui.lesionTable
+        table.setSortingEnabled(False)
+        table.setRowCount(len(rows))
+        for i, row in enumerate(rows):
+            for column, (name, (_heading, digits)) in enumerate(COLUMNS.items()):
+                item = qt.QTableWidgetItem()
+                # A number, not its text, so that the column sorts by value.
+                known = math.isfinite(row[name])
+                item.setData(qt.Qt.DisplayRole, round(row[name], digits) if known else _("n/a"))
+                item.setData(PLACE, f"{-row['x_mm']} {-row['y_mm']} {row['z_mm']}")
+                table.setItem(i, column, item)
+        table.setSortingEnabled(True)
+        table.resizeColumnsToContents()
+
+    def _lesionChosen(self, row: int, *_rest: int) -> None:
+        item = self.ui.lesionTable.item(row, 0)
+        if item is not None:
+            right, anterior, superior = (float(value) for value in item.data(PLACE).split())
+            jumpTo((right, anterior, superior))
+
+    def _exportTable(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(None, _("Save the lesion table"), "lesions.csv", "CSV (*.csv)")
+        if path:
+            shutil.copyfile(self.logic.shownResult().folder / LESION_TABLE, path)
+
+    def _exportLesions(self) -> None:
+        path = qt.QFileDialog.getSaveFileName(None, _("Save the lesions"), "lesions.nii.gz", LESION_FILES)
+        if path:
+            exportLesions(self.logic.shownResult(), self.logic.parameters().followupFirst, Path(path))
+
+
+def exportLesions(result: Result, volumeNode, path: Path) -> None:
+    """Write the lesions of a result; .seg.nrrd keeps the terminology, the others one label for each lesion."""
+    segmentation = path.name.endswith(".seg.nrrd")
+    make = result_nodes.outlines if segmentation else result_nodes.lesionLabelmap
+    slicer.util.exportNode(make(result, volumeNode), str(path))
+
+
+def _lesionRows(result: Result) -> list[dict[str, float]]:
+    with (result.folder / LESION_TABLE).open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _title(result: Result) -> str:
+    tuned = result.run["tuned"]
+    who = _("base CNN") if tuned is None else _("patient-specific CNN {number}").format(number=tuned)
+    text = _("{number}: {who}, {lesions} lesions, {volume:.1f} ml")
+    return text.format(number=result.number, who=who, lesions=result.lesions, volume=result.volume_ml)
+
+
+def _summary(result: Result) -> str:
+    change = result.run.get("change", {})
+    parts = ", ".join(f"{count} {_(kind)}" for kind, count in change.items())
+    text = _("{lesions} lesions, {volume:.1f} ml.").format(lesions=result.lesions, volume=result.volume_ml)
+    return f"{text} {_('Since the baseline:')} {parts}." if parts else text

@@ -1,0 +1,219 @@
+"""The application: scene, logics of the core modules, settings, and what slicer.util needs of Slicer."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from types import SimpleNamespace
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import slicer
+import slicer.util
+import vtk
+from PySide6 import QtCore
+from PySide6 import QtWidgets
+
+from . import parameters
+from . import scripted
+from .pythonqt import Class
+from .pythonqt import makeQt
+from .widgets import CUSTOM
+
+_LOGICS = {
+    "volumes": "vtkSlicerVolumesLogic",
+    "segmentations": "vtkSlicerSegmentationsModuleLogic",
+    "colors": "vtkSlicerColorLogic",
+    "terminologies": "vtkSlicerTerminologiesModuleLogic",
+    "subjecthierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
+}
+SLICE_VIEWS = {"Red": "Axial", "Yellow": "Sagittal", "Green": "Coronal"}
+
+
+class Application:
+    """What `slicer.app` is."""
+
+    _instance: Application | None = None
+    applicationName = "Slicer stand-in"
+
+    @classmethod
+    def instance(cls) -> Application:
+        """The one application of this process."""
+        if cls._instance is None:
+            cls._instance = cls()
+        return cls._instance
+
+    def __init__(self) -> None:
+        _keepNoneAlive()
+        self._qt = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["standin"])
+        self._folder = tempfile.TemporaryDirectory(prefix="slicer-standin-")
+        QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
+        QtCore.QSettings.setPath(
+            QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, self._folder.name
+        )
+        self._qt.setOrganizationName("Standin")
+        self.displays: list[str] = []
+        self._installModules()
+        self._makeScene()
+        self._installUtilities()
+
+    # What the module calls --------------------------------------------------------------------------------------
+
+    @property
+    def slicerHome(self) -> str:
+        """A folder that holds no PythonSlicer."""
+        return self._folder.name
+
+    def connect(self, signature: str, slot: Callable) -> bool:
+        """Signals of the application never come here."""
+        del signature, slot
+        return True
+
+    def processEvents(self) -> None:
+        """Let Qt work."""
+        self._qt.processEvents()
+
+    def testingEnabled(self) -> bool:
+        """Popups are skipped."""
+        return True
+
+    def applicationLogic(self):
+        """The logic of the application."""
+        return self._logic
+
+    def layoutManager(self):
+        """There is no main window."""
+        return None
+
+    def pauseRender(self) -> None:
+        """Nothing renders by itself here."""
+
+    resumeRender = pauseRender
+
+    # Set-up -----------------------------------------------------------------------------------------------------
+
+    def _installModules(self) -> None:
+        sys.modules["qt"] = makeQt(CUSTOM)
+        ctk = ModuleType("ctk")
+        for name, kind in CUSTOM.items():
+            setattr(ctk if name.startswith("ctk") else slicer, name, Class(kind, kind.FACTS))
+        sys.modules["ctk"] = ctk
+        made = {**scripted.modules(), "parameterNodeWrapper": parameters.module()}
+        for name, module in made.items():
+            sys.modules[f"slicer.{name}"] = module
+            setattr(slicer, name, module)
+
+    def _makeScene(self) -> None:
+        scene = slicer.vtkMRMLScene()
+        slicer.mrmlScene, slicer.app = scene, self
+        vtk.vtkObject.GlobalWarningDisplayOff()
+        self._logic = slicer.vtkSlicerApplicationLogic()
+        self._logic.SetMRMLScene(scene)
+        # Colour legends ask these which volumes a view shows.
+        self._logic.SetSliceLogics(vtk.vtkCollection())
+        self._logic.SetViewLogics(vtk.vtkCollection())
+        slicer.modules = SimpleNamespace()
+        for name, kind in _LOGICS.items():
+            logic = getattr(slicer, kind)()
+            logic.SetMRMLApplicationLogic(self._logic)
+            logic.SetMRMLScene(scene)
+            self._logic.SetModuleLogic(name.capitalize(), logic)
+            setattr(slicer.modules, name, SimpleNamespace(logic=lambda kept=logic: kept))
+        slicer.modules.colors.logic().AddDefaultColorNodes()
+        self._addViews()
+        scene.AddObserver(scene.EndCloseEvent, lambda caller, event: self._addViews())
+
+    def _addViews(self) -> None:
+        scene = slicer.mrmlScene
+        slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene)
+        for name, orientation in SLICE_VIEWS.items():
+            if scene.GetSingletonNode(name, "vtkMRMLSliceNode") is None:
+                node = scene.CreateNodeByClass("vtkMRMLSliceNode")
+                node.UnRegister(None)
+                node.SetSingletonTag(name)
+                node.SetLayoutName(name)
+                node.SetName(name)
+                scene.AddNode(node)
+                node.SetOrientation(orientation)
+                composite = slicer.vtkMRMLSliceCompositeNode()
+                composite.SetSingletonTag(name)
+                composite.SetLayoutName(name)
+                scene.AddNode(composite)
+        if scene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None:
+            scene.AddNewNodeByClass("vtkMRMLLayoutNode")
+
+    def _installUtilities(self) -> None:
+        util = slicer.util
+        util.loadVolume = lambda path, properties={}: _load(path, properties, "vtkMRMLScalarVolumeNode")
+        util.loadLabelVolume = lambda path, properties={}: _load(
+            path, properties, "vtkMRMLLabelMapVolumeNode"
+        )
+        util.exportNode = lambda node, path, properties={}, world=False: _save(node, path)
+        util.infoDisplay = util.errorDisplay = util.warningDisplay = self._display
+        util.confirmOkCancelDisplay = lambda text, *more, **keywords: True
+
+    def _display(self, text: str, *more, **keywords) -> None:
+        del more, keywords
+        self.displays.append(text)
+
+
+def _keepNoneAlive() -> None:
+    """PySide gives back one reference to None too many with many a call; before Python 3.12 they run out."""
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 2**40
+
+
+def _load(path: str, properties: dict, kind: str):
+    node = slicer.mrmlScene.AddNewNodeByClass(kind, properties.get("name", Path(path).stem))
+    storage = node.CreateDefaultStorageNode()
+    storage.UnRegister(None)
+    slicer.mrmlScene.AddNode(storage)
+    storage.SetFileName(str(path))
+    if not storage.ReadData(node):
+        slicer.mrmlScene.RemoveNode(node)
+        message = f"Failed to load node from file: {path}"
+        raise RuntimeError(message)
+    node.SetAndObserveStorageNodeID(storage.GetID())
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def _save(node, path: str) -> bool:
+    storage = node.CreateDefaultStorageNode()
+    storage.UnRegister(None)
+    slicer.mrmlScene.AddNode(storage)
+    storage.SetFileName(str(path))
+    written = storage.WriteData(node)
+    slicer.mrmlScene.RemoveNode(storage)
+    return bool(written)
+
+
+def saveScene(path: Path) -> None:
+    """Write the scene, the data of its nodes beside it."""
+    scene = slicer.mrmlScene
+    scene.SetRootDirectory(str(path.parent))
+    for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
+        storage = node.GetStorageNode()
+        if storage is None and node.GetSaveWithScene():
+            node.AddDefaultStorageNode()
+            storage = node.GetStorageNode()
+        if storage is not None:
+            suffix = storage.GetDefaultWriteFileExtension() or "txt"
+            storage.SetFileName(str(path.parent / f"{node.GetID()}.{suffix}"))
+            storage.WriteData(node)
+    scene.SetURL(str(path))
+    scene.Commit(str(path))
+
+
+def loadScene(path: Path) -> None:
+    """Read a scene in place of the present one."""
+    scene = slicer.mrmlScene
+    scene.Clear(0)
+    scene.SetRootDirectory(str(path.parent))
+    scene.SetURL(str(path))
+    scene.Import()

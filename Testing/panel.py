@@ -1,0 +1,109 @@
+"""Open the module without Slicer, in a window, or drive it through the sample case and write pictures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from environment import run_inside
+
+TESTING = Path(__file__).resolve().parent
+MODULE = TESTING.parent / "PatientSpecificTuning"
+VIEW_SIZE = (620, 620)
+
+
+def main() -> int:
+    """Set up what is needed, then open the panel there."""
+    if "--inside" not in sys.argv:
+        return run_inside([str(Path(__file__).resolve()), "--inside", *sys.argv[1:]])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--pictures", type=Path, help="drive the sample case and write pictures into this folder"
+    )
+    options = parser.parse_args()
+    sys.path[:0] = [str(MODULE), str(TESTING)]
+    if options.pictures is None:
+        # The stand-in draws offscreen unless a platform is named.
+        os.environ.setdefault("QT_QPA_PLATFORM", "windows" if os.name == "nt" else "xcb")
+    import Standin
+
+    application = Standin.start()
+    widget = _openModule()
+    if options.pictures is None:
+        from PySide6 import QtWidgets
+        from Standin.pythonqt import unwrap
+
+        unwrap(widget.parent).show()
+        return QtWidgets.QApplication.exec()
+    _story(widget, application, options.pictures)
+    return 0
+
+
+def _openModule():
+    from Standin.scripted import openModule
+
+    import PatientSpecificTuning
+
+    return openModule(PatientSpecificTuning, MODULE / "PatientSpecificTuning.py")
+
+
+def _story(widget, application, folder: Path) -> None:
+    """Load, prepare, accept what is known of the proposed slices, tune, segment and look."""
+    from Standin.pictures import SliceView
+    from Standin.pictures import panelPicture
+    from Standin.pictures import viewsPicture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    ui, logic = widget.ui, widget.logic
+    widget.enter()
+    ui.sampleButton.click()
+    logic.parameters().caseFolder = str(folder / "case")
+    _finish(ui.prepareButton, logic, application)
+    _takeKnownLesions(logic)
+    red, yellow = (SliceView(name, VIEW_SIZE) for name in ("Red", "Yellow"))
+    red.fit()
+    viewsPicture([red], folder / "correct.png")
+    ui.patientSection.collapsed = True
+    panelPicture(widget.parent, folder / "panel_correct.png")
+    for _ in range(ui.sliceTable.rowCount):
+        ui.correctedButton.click()
+        ui.nextButton.click()
+    _finish(ui.tuneButton, logic, application)
+    ui.compareButton.click()
+    ui.lesionTable.setCurrentCell(0, 0)
+    for view in (red, yellow):
+        view.fit()
+    viewsPicture([red, yellow], folder / "compare.png")
+    ui.correctSection.collapsed = True
+    panelPicture(widget.parent, folder / "panel_review.png")
+    print(ui.resultLabel.text)
+    widget.cleanup()
+
+
+def _finish(button, logic, application) -> None:
+    button.click()
+    while logic.isBusy:
+        application.processEvents()
+
+
+def _takeKnownLesions(logic) -> None:
+    """The corrections that a careful reader of the phantom would draw: its known lesions."""
+    import slicer
+    from PatientSpecificTuningLib.panel.sample_data import SAMPLE
+
+    known = slicer.util.loadLabelVolume(str(SAMPLE / "baseline_lesions.nii.gz"))
+    corrections = logic.corrections()
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        slicer.util.arrayFromVolume(known),
+        corrections.node,
+        corrections.segmentId,
+        logic.parameters().baselineFirst,
+    )
+    slicer.mrmlScene.RemoveNode(known)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
