@@ -91,8 +91,23 @@ class SliceView:
         self.node.SetSliceOffset(offset)
 
 
+def _makeLegendsAnew() -> None:
+    """Without Slicer's layout manager, views draw only the legends that are made while their volume is shown."""
+    for old in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode"):
+        volume, title, form = old.GetDisplayableNode(), old.GetTitleText(), old.GetLabelFormat()
+        size = old.GetSize()
+        slicer.mrmlScene.RemoveNode(old)
+        new = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(volume)
+        new.SetAndObserveColorNodeID(volume.GetDisplayNode().GetColorNodeID())
+        new.SetTitleText(title)
+        new.SetLabelFormat(form)
+        new.SetSize(*size)
+        new.SetVisibility(True)
+
+
 def viewsPicture(views: list[SliceView], path: Path) -> None:
     """Write slice views side by side."""
+    _makeLegendsAnew()
     gap = np.full((views[0].size[1], 6, 3), 255, np.uint8)
     parts = [part for view in views for part in (gap, view.image())][1:]
     joined = np.ascontiguousarray(np.concatenate(parts, axis=1))

@@ -255,13 +255,13 @@ class TuningLogic:
         if result is None or volume is None:
             raise InputError(_("There is no result yet; fine-tune and segment first."))
         base = self.baseResult()
-        nodes = {
-            "lesions": result_nodes.lesionLabelmap(result, volume),
-            "base" if result.run["tuned"] is None else "tuned": result_nodes.outlines(result, volume),
-            "uncertainty": result_nodes.uncertainty(result, volume),
-        }
+        nodes = {}
+        # Made first, so that the views draw the patient-specific outlines on top.
         if base is not None:
             nodes["base"] = result_nodes.outlines(base, volume)
+        nodes["base" if result.run["tuned"] is None else "tuned"] = result_nodes.outlines(result, volume)
+        nodes["lesions"] = result_nodes.lesionLabelmap(result, volume)
+        nodes["uncertainty"] = result_nodes.uncertainty(result, volume)
         return {role: node for role, node in nodes.items() if node is not None}
 
     def baseResult(self) -> Result | None:

@@ -8,6 +8,7 @@ import slicer
 import vtk
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
+from vtk.util import numpy_support
 
 from ..engine.errors import InputError
 from ..engine.geometry import Grid
@@ -101,7 +102,7 @@ def segmentImage(node, identifier: str) -> sitk.Image | None:
     first_x, last_x, first_y, last_y, first_z, last_z = oriented.GetExtent()
     if last_x < first_x or last_y < first_y or last_z < first_z:
         return None
-    values = vtk.util.numpy_support.vtk_to_numpy(oriented.GetPointData().GetScalars())
+    values = numpy_support.vtk_to_numpy(oriented.GetPointData().GetScalars())
     shape = (last_z - first_z + 1, last_y - first_y + 1, last_x - first_x + 1)
     matrix = vtk.vtkMatrix4x4()
     oriented.GetImageToWorldMatrix(matrix)

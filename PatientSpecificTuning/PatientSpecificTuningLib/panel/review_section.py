@@ -79,7 +79,7 @@ class ReviewSection:
             return
         parameters = self.logic.parameters()
         for node in result_nodes.resultNodes():
-            if node.GetDisplayNode() is not None:
+            if node.IsA("vtkMRMLSegmentationNode"):
                 node.GetDisplayNode().SetVisibility(False)
         nodes = self.logic.review(shown)
         comparing = self.ui.compareButton.checked
@@ -108,6 +108,7 @@ class ReviewSection:
             legend.SetAndObserveColorNodeID(node.GetDisplayNode().GetColorNodeID())
             legend.SetTitleText(_("SD of softmax"))
             legend.SetLabelFormat("%.2f")
+            legend.SetSize(0.10, 0.40)
             legend.SetVisibility(True)
 
     def _compare(self, on: bool) -> None:
