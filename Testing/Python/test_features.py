@@ -9,9 +9,12 @@ import pytest
 import torch
 from builders import blob_examination
 from builders import tiny_card
+from hypothesis import given
+from hypothesis import strategies as st
 from PatientSpecificTuningLib.engine.errors import Cancelled
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.features import compute_features
+from PatientSpecificTuningLib.engine.features import needed_spans
 from PatientSpecificTuningLib.engine.features import open_features
 from PatientSpecificTuningLib.engine.network import DualPathwayNetwork
 
@@ -45,15 +48,28 @@ def test_float32_features_equal_the_plain_trunk(network, tmp_path):
     )
 
 
-def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(network, tmp_path):
+@pytest.mark.parametrize("place", [(40, 30), (0, 30), (3, 66), (78, 0)], ids=str)
+def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(network, tmp_path, place):
     images, organ, _ = blob_examination(shape=(2, 90, 80))
     small = np.zeros_like(organ)
-    small[:, 40:50, 30:42] = True
+    row, column = place
+    small[:, row : row + 10, column : column + 12] = True
     images = images + np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
     store = compute_features(network, images, small, tmp_path / "f.npy", precision="float32")
     torch.testing.assert_close(
         store.rows(0, len(store)), plain_rows(network, images, small), atol=1e-5, rtol=1e-5
     )
+
+
+@given(size=st.integers(5, 60), first=st.integers(0, 59), length=st.integers(1, 60))
+def test_every_layer_computes_what_the_next_one_needs_and_nothing_beyond_the_slice(size, first, length):
+    first = min(first, size - 1)
+    last = min(size, first + length)
+    rates = (1, 1, 2, 5)
+    spans = needed_spans(first, last, size, rates)
+    assert spans[-1] == (first, last)
+    for before, after, rate in zip(spans[:-1], spans[1:], rates, strict=True):
+        assert before == (max(0, after[0] - rate), min(size, after[1] + rate))
 
 
 def test_bfloat16_features_are_close_and_half_the_size(network, tmp_path):

@@ -11,10 +11,10 @@ from PatientSpecificTuningLib.engine.errors import Cancelled
 from PatientSpecificTuningLib.engine.features import compute_features
 from PatientSpecificTuningLib.engine.model_card import ModelCard
 from PatientSpecificTuningLib.engine.network import DualPathwayNetwork
-from PatientSpecificTuningLib.engine.prediction import monte_carlo_dropout
-from PatientSpecificTuningLib.engine.prediction import monte_carlo_dropout_plain
 from PatientSpecificTuningLib.engine.prediction import predict_probability
 from PatientSpecificTuningLib.engine.prediction import predict_probability_plain
+from PatientSpecificTuningLib.engine.uncertainty import monte_carlo_dropout
+from PatientSpecificTuningLib.engine.uncertainty import monte_carlo_dropout_plain
 from scipy import stats
 
 

@@ -16,10 +16,17 @@ SCRIPTS = sorted(path for path in MODULE.rglob("*.py"))
 MAY_LOAD_TORCH = {
     "base_training.py",
     "features.py",
+    "folded_head.py",
+    "head_trainer.py",
+    "logit_moments.py",
     "model_folder.py",
     "network.py",
+    "patch_features.py",
     "prediction.py",
+    "random_bits.py",
     "tuning.py",
+    "tuning_batches.py",
+    "uncertainty.py",
 }
 VIEWER = {"slicer", "vtk", "qt", "ctk", "PythonQt"}
 LONGEST_FILE = 400

@@ -29,9 +29,9 @@ from PatientSpecificTuningLib.engine.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.model_folder import load_model
 from PatientSpecificTuningLib.engine.prediction import predict_probability
 from PatientSpecificTuningLib.engine.slice_proposal import propose_slices
-from PatientSpecificTuningLib.engine.tuning import TuningSettings
 from PatientSpecificTuningLib.engine.tuning import tune
 from PatientSpecificTuningLib.engine.tuning import tuned_head
+from PatientSpecificTuningLib.engine.tuning_plan import TuningSettings
 
 HELD_OUT_MODELS = Path(__file__).parent / "HeldOut"
 NAMES = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .atomic import replace_when_complete
@@ -51,7 +53,12 @@ class FrozenTrunk:
         self.storage = torch.float32 if precision == "float32" else torch.bfloat16
         self.channels = network.trunk.channels
         self.maps = network.card.feature_maps
-        self.reach = network.card.receptive_field // 2
+        card = network.card
+        self.rates = [
+            rate
+            for layers, rate in zip(card.block_layers, card.dilation_rates, strict=True)
+            for _ in range(layers)
+        ]
         self.pathways = [self._folded(cast(Pathway, pathway)) for pathway in network.trunk.pathways]
 
     def _folded(self, pathway: Pathway) -> list[list[nn.Conv2d]]:
@@ -78,7 +85,7 @@ class FrozenTrunk:
     def rows(self, images: NDArray[np.float32], organ: NDArray[np.bool_]) -> Tensor:
         """Features of the organ's pixels of one slice or patch.
 
-        Only the organ's box plus the reach of the receptive field is computed, which changes nothing.
+        Every layer computes only what the organ's box still needs, which changes nothing.
 
         Args:
             images: float32 (channels, H, W).
@@ -88,22 +95,64 @@ class FrozenTrunk:
             (pixels of the organ in row-major order, feature maps), in the storage dtype, on the CPU.
         """
         first_row, last_row, first_column, last_column = organ_box(organ)
-        rows = slice(max(0, first_row - self.reach), last_row + self.reach)
-        columns = slice(max(0, first_column - self.reach), last_column + self.reach)
-        inside = torch.from_numpy(np.flatnonzero(organ[rows, columns])).to(self.device)
-        cropped = torch.from_numpy(np.ascontiguousarray(images[None, :, rows, columns], dtype=np.float32))
-        parts = torch.split(cropped.to(self.device), self.channels, dim=1)
-        features = torch.empty(inside.numel(), self.maps, dtype=self.storage)
+        rows = needed_spans(first_row, last_row, organ.shape[0], self.rates)
+        columns = needed_spans(first_column, last_column, organ.shape[1], self.rates)
+        box = organ[slice(*rows[-1]), slice(*columns[-1])]
+        inside = torch.from_numpy(np.argwhere(box)).to(self.device)
+        cropped = images[None, :, slice(*rows[0]), slice(*columns[0])]
+        given = torch.from_numpy(np.ascontiguousarray(cropped, dtype=np.float32)).to(self.device)
+        features = torch.empty(inside.shape[0], self.maps, dtype=self.storage)
         end = 0
-        for pathway, maps in zip(self.pathways, parts, strict=True):
+        for pathway, maps in zip(self.pathways, torch.split(given, self.channels, dim=1), strict=True):
             maps = maps.contiguous(memory_format=torch.channels_last)
+            layer = 0
             for block in pathway:
                 for convolution in block:
-                    maps = torch.relu_(convolution(maps.to(convolution.weight.dtype)))
-                pixels = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
+                    needed = (rows[layer], rows[layer + 1], columns[layer], columns[layer + 1])
+                    maps = torch.relu_(_convolved(convolution, maps, *needed))
+                    layer += 1
                 start, end = end, end + maps.shape[1]
-                features[:, start:end] = pixels[inside].to("cpu", self.storage)
+                above, left = rows[-1][0] - rows[layer][0], columns[-1][0] - columns[layer][0]
+                ends = maps[0].permute(1, 2, 0)[inside[:, 0] + above, inside[:, 1] + left]
+                features[:, start:end] = ends.to("cpu", self.storage)
         return features
+
+
+Span = tuple[int, int]
+
+
+def needed_spans(first: int, last: int, size: int, rates: Sequence[int]) -> list[Span]:
+    """What every layer must compute along one axis so that the last one is right from `first` to `last`.
+
+    Args:
+        first: first pixel that is wanted.
+        last: one past the last pixel that is wanted.
+        size: pixels of the slice along this axis; nothing exists beyond.
+        rates: dilation rate of every 3 x 3 convolution, in order.
+
+    Returns:
+        the span of the image, then of the output of every layer.
+    """
+    spans = [(first, last)]
+    for rate in reversed(rates):
+        first, last = max(0, first - rate), min(size, last + rate)
+        spans.append((first, last))
+    return spans[::-1]
+
+
+def _convolved(
+    convolution: nn.Conv2d, maps: Tensor, rows: Span, new_rows: Span, columns: Span, new_columns: Span
+) -> Tensor:
+    """The convolution from one span of rows and columns to the next, zero-padded where the slice ends."""
+    weight = convolution.weight
+    rate = int(convolution.dilation[0])
+    top, bottom = rate - (new_rows[0] - rows[0]), rate - (rows[1] - new_rows[1])
+    left, right = rate - (new_columns[0] - columns[0]), rate - (columns[1] - new_columns[1])
+    maps = maps.to(weight.dtype)
+    if top != bottom or left != right:
+        maps = functional.pad(maps, (left, right, top, bottom))
+        top = left = 0
+    return functional.conv2d(maps, weight, convolution.bias, padding=(top, left), dilation=rate)
 
 
 @dataclass(frozen=True)
@@ -123,10 +172,11 @@ class FeatureStore:
 
     def rows(self, start: int, stop: int) -> Tensor:
         """Features of the voxels `start` to `stop`, float32 or bfloat16 (stop - start, feature maps)."""
-        words = np.array(self.words[start:stop])
-        if words.dtype == np.uint16:
-            return torch.from_numpy(words.view(np.int16)).view(torch.bfloat16)
-        return torch.from_numpy(words)
+        return _as_tensor(np.array(self.words[start:stop]))
+
+    def picked(self, voxels: NDArray[np.integer]) -> Tensor:
+        """Features of some voxels by their rows, float32 or bfloat16 (voxels, feature maps)."""
+        return _as_tensor(self.words[voxels])
 
     def slice_range(self, position: int) -> tuple[int, int]:
         """First and one-past-last row of a slice."""
@@ -138,6 +188,12 @@ class FeatureStore:
         volume = np.zeros(self.organ_mask.shape, dtype=np.float32)
         volume[self.organ_mask] = values
         return volume
+
+
+def _as_tensor(words: NDArray[np.generic]) -> Tensor:
+    if words.dtype == np.uint16:
+        return torch.from_numpy(words.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(words)
 
 
 def compute_features(

@@ -16,6 +16,7 @@ from .case import RESULT_JSON
 from .change import ChangeRow
 from .change import compare_lesions
 from .change import write_change_table
+from .errors import InputError
 from .geometry import Grid
 from .geometry import return_to_user_grid
 from .lesions import LesionRow
@@ -28,6 +29,7 @@ LABELMAP, PROBABILITY, UNCERTAINTY = "labelmap.nii.gz", "probability.nii.gz", "u
 LESION_LABELS = "lesion_labels.nii.gz"
 BASELINE_LESIONS = "baseline_lesions.nii.gz"
 LESION_TABLE, CHANGE_TABLE = "lesions.csv", "change.csv"
+WITHOUT_DROPOUT = {"repetitions": 0, "seed": 0}
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,15 @@ class Result:
     @property
     def uncertainty(self) -> Path | None:
         """Standard deviation over Monte Carlo dropout on the user's grid; None where there were no repetitions."""
-        path = self.folder / UNCERTAINTY
-        return path if path.is_file() else None
+        return self.folder / UNCERTAINTY if self.run["repetitions"] > 0 else None
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Lesions of one examination on its working grid, all (Z, Y, X); `deviation` is None without dropout."""
+    """Lesions of one examination on its working grid, arrays (Z, Y, X)."""
 
     lesions: NDArray[np.bool_]
     probability: NDArray[np.float32]
-    deviation: NDArray[np.float32] | None
     working_grid: Grid
     user_grid: Grid
 
@@ -88,7 +88,7 @@ def write_result(
     *,
     baseline_lesions: NDArray[np.bool_] | None = None,
 ) -> None:
-    """Write a result into an empty folder, run.json last.
+    """Write a result without uncertainty into an empty folder, run.json last.
 
     The tables describe the labelmap as it is on the user's grid, so that their volumes add up to what is shown.
 
@@ -99,35 +99,68 @@ def write_result(
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    grid = segmentation.user_grid
-    labelmap = _returned(segmentation, segmentation.lesions.astype(np.uint8), labels=True)
-    probability = _returned(segmentation, segmentation.probability, labels=False)
-    # Without repetitions the deviation is not available, which is not the same as certain.
-    deviation = np.full(probability.GetSize()[::-1], np.nan, dtype=np.float32)
+    working, grid = segmentation.working_grid, segmentation.user_grid
+    labelmap = return_to_user_grid(segmentation.lesions.astype(np.uint8), working, grid, labels=True)
+    probability = return_to_user_grid(segmentation.probability, working, grid, labels=False)
     write_volume(labelmap, folder / LABELMAP)
     write_volume(probability, folder / PROBABILITY)
-    if segmentation.deviation is not None:
-        returned = _returned(segmentation, segmentation.deviation, labels=False)
-        write_volume(returned, folder / UNCERTAINTY)
-        deviation = sitk.GetArrayFromImage(returned)
     labels = label_lesions(sitk.GetArrayFromImage(labelmap) > 0)
     write_volume(grid.image(labels), folder / LESION_LABELS)
-    to_world = labelmap.TransformContinuousIndexToPhysicalPoint
-    rows = lesion_table(
-        labels, grid.voxel_volume_mm3, to_world, sitk.GetArrayFromImage(probability), deviation
-    )
-    write_lesion_table(rows, folder / LESION_TABLE)
+    # Without repetitions the deviation is not available, which is not the same as certain.
+    unknown = np.full(labels.shape, np.nan, dtype=np.float32)
+    rows = _write_table(folder, labels, sitk.GetArrayFromImage(probability), unknown, grid)
     summary = _summary(rows, labels, grid)
     if baseline_lesions is not None:
         write_volume(grid.image(baseline_lesions.astype(np.uint8)), folder / BASELINE_LESIONS)
         changes = compare_lesions(label_lesions(baseline_lesions), labels, grid.voxel_volume_mm3)
         write_change_table(changes, folder / CHANGE_TABLE)
         summary["change"] = _counts(changes)
-    write_text(folder / RESULT_JSON, json.dumps({**run, **summary}, indent=2) + "\n")
+    write_text(folder / RESULT_JSON, json.dumps({**run, **summary, **WITHOUT_DROPOUT}, indent=2) + "\n")
 
 
-def _returned(segmentation: Segmentation, array: NDArray[Any], *, labels: bool) -> sitk.Image:
-    return return_to_user_grid(array, segmentation.working_grid, segmentation.user_grid, labels=labels)
+def add_uncertainty(
+    result: Result,
+    deviation: NDArray[np.float32],
+    working_grid: Grid,
+    user_grid: Grid,
+    dropout: dict[str, int],
+) -> None:
+    """Add the uncertainty to a result that has none, run.json last.
+
+    Args:
+        deviation: standard deviation of the lesion softmax, float32 (Z, Y, X) on the working grid.
+        dropout: "repetitions" and "seed" that made it.
+
+    Raises:
+        InputError: the result is damaged, the disk is full or the folder cannot be written to.
+    """
+    folder = result.folder
+    returned = return_to_user_grid(deviation, working_grid, user_grid, labels=False)
+    write_volume(returned, folder / UNCERTAINTY)
+    labels, probability = _read_back(folder / LESION_LABELS), _read_back(folder / PROBABILITY)
+    _write_table(folder, labels.astype(np.int32), probability, sitk.GetArrayFromImage(returned), user_grid)
+    write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
+
+
+def _read_back(path: Path) -> NDArray[Any]:
+    try:
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    except RuntimeError as error:
+        message = f"{path} is missing or damaged; remove this version and segment again."
+        raise InputError(message) from error
+
+
+def _write_table(
+    folder: Path,
+    labels: NDArray[np.int32],
+    probability: NDArray[np.float32],
+    deviation: NDArray[np.float32],
+    grid: Grid,
+) -> list[LesionRow]:
+    to_world = grid.image(labels).TransformContinuousIndexToPhysicalPoint
+    rows = lesion_table(labels, grid.voxel_volume_mm3, to_world, probability, deviation)
+    write_lesion_table(rows, folder / LESION_TABLE)
+    return rows
 
 
 def _summary(rows: list[LesionRow], labels: NDArray[np.int32], grid: Grid) -> dict[str, Any]:

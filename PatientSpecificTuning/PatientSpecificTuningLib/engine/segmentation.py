@@ -22,7 +22,9 @@ from .prepared import open_examination
 from .progress import Progress
 from .progress import within
 from .registration import align
+from .results import Result
 from .results import Segmentation
+from .results import add_uncertainty
 from .results import write_result
 
 if TYPE_CHECKING:
@@ -34,39 +36,59 @@ TRANSFORM = "baseline_to_followup.tfm"
 def segment_examination(
     case: Case, folder: Path, run: dict[str, Any], *, progress: Progress | None = None
 ) -> None:
-    """Segment as `run` says (examination, tuned, repetitions, seed, with_change) and write the result into `folder`.
+    """Segment as `run` says (examination, tuned, with_change) and write the result, without uncertainty, into `folder`.
 
     Raises:
         InputError: files of the case are missing or damaged, or the disk is full.
     """
-    from .model_folder import load_model
-    from .prediction import monte_carlo_dropout
     from .prediction import predict_probability
+
+    card, head = _head(case, run["tuned"])
+    examination = open_examination(case, run["examination"])
+    record = examination.record
+    probability = predict_probability(head, examination.features(), progress=progress)
+    lesions = binarize(probability, examination.organ_mask, card.post_processing)
+    segmentation = Segmentation(lesions, probability, record.working_grid, record.user_grid)
+    earlier = None
+    if run["with_change"]:
+        earlier = _baseline_lesions_on_followup(case, head, card, examination, run["tuned"], progress)
+    write_result(folder, segmentation, run, baseline_lesions=earlier)
+
+
+def compute_uncertainty(
+    case: Case, result: Result, dropout: dict[str, int], *, progress: Progress | None = None
+) -> None:
+    """Add the uncertainty to a result that has none.
+
+    Args:
+        dropout: "repetitions" and "seed".
+
+    Raises:
+        InputError: files of the case are missing or damaged, or the disk is full.
+    """
+    from .uncertainty import monte_carlo_dropout
+
+    _card, head = _head(case, result.run["tuned"])
+    examination = open_examination(case, result.run["examination"])
+    _mean, deviation = monte_carlo_dropout(
+        head,
+        examination.features(),
+        repetitions=dropout["repetitions"],
+        seed=dropout["seed"],
+        progress=progress,
+    )
+    record = examination.record
+    add_uncertainty(result, deviation, record.working_grid, record.user_grid, dropout)
+
+
+def _head(case: Case, tuned: str | None) -> tuple[ModelCard, Head]:
+    from .model_folder import load_model
     from .tuning import load_tuned_head
 
     card, network = load_model(model_of_case(case))
-    tuned = run["tuned"]
-    head = network.head if tuned is None else load_tuned_head(case.version_folder("tuned", tuned), network)
-    examination = open_examination(case, run["examination"])
-    store = examination.features()
-    probability = predict_probability(head, store, progress=progress)
-    deviation = None
-    if run["repetitions"] > 0:
-        _, deviation = monte_carlo_dropout(
-            head, store, repetitions=run["repetitions"], seed=run["seed"], progress=progress
-        )
-    record = examination.record
-    segmentation = Segmentation(
-        binarize(probability, examination.organ_mask, card.post_processing),
-        probability,
-        deviation,
-        record.working_grid,
-        record.user_grid,
-    )
-    earlier = None
-    if run["with_change"]:
-        earlier = _baseline_lesions_on_followup(case, head, card, examination, tuned, progress)
-    write_result(folder, segmentation, run, baseline_lesions=earlier)
+    if tuned is None:
+        return card, network.head
+    return card, load_tuned_head(case.version_folder("tuned", tuned), network)
 
 
 def _baseline_lesions_on_followup(
@@ -90,21 +112,24 @@ def _baseline_lesions_on_followup(
         annotation = load_tuned_annotation(case, tuned)
         lesions[list(annotation.slices)] = annotation.labels[list(annotation.slices)]
     image = baseline.record.working_grid.image(lesions.astype(np.uint8))
-    transform = _transform_between(case, baseline, followup, progress)
+    transform = transform_between(case, progress=progress)
     return sitk.GetArrayFromImage(resample_labelmap(image, followup.record.user_grid, transform)) > 0
 
 
-def _transform_between(
-    case: Case, baseline: PreparedExamination, followup: PreparedExamination, progress: Progress | None
-) -> sitk.Transform:
-    """Maps points of the follow-up to the baseline; computed once and kept in the case."""
+def transform_between(case: Case, *, progress: Progress | None = None) -> sitk.Transform:
+    """Maps points of the follow-up to the baseline; computed once and kept in the case.
+
+    Raises:
+        InputError: an examination is not prepared, or they cannot be brought together.
+    """
     path = case.folder / TRANSFORM
     if path.is_file():
         return sitk.ReadTransform(str(path))
+    baseline, followup = open_examination(case, "baseline"), open_examination(case, "followup")
     moving = baseline.record.working_grid.image(np.asarray(baseline.images[0]))
     fixed = followup.record.working_grid.image(np.asarray(followup.images[0]))
     mask = followup.record.working_grid.image(followup.organ_mask.astype(np.uint8))
-    transform = align(moving, fixed, method="rigid", fixed_mask=mask, progress=progress)
+    transform = align(moving, fixed, method="rigid", fixed_mask=mask, name="baseline", progress=progress)
     with replace_when_complete(path) as temporary:
         sitk.WriteTransform(transform, str(temporary))
     return transform

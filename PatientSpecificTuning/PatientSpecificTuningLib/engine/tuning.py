@@ -5,85 +5,45 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save_file
+from scipy import ndimage
 from torch import Tensor
-from torch.nn import functional
 
 from .atomic import replace_when_complete
 from .atomic import write_text
 from .errors import Cancelled
 from .errors import InputError
 from .features import FrozenTrunk
-from .features import has_fast_bfloat16
+from .head_trainer import HeadTrainer
 from .network import DualPathwayNetwork
 from .network import Head
-from .patches import PATCH_SIZE
-from .patches import Window
-from .patches import corner_and_centre_windows
-from .patches import cut_patch
+from .patch_features import FreshPatches
+from .patch_features import PatchFeatures
+from .patch_features import counted_pixels
+from .patch_features import pool_patches
 from .progress import Progress
+from .tuning_batches import TuningBatches
+from .tuning_plan import TuningSettings
+from .tuning_plan import plan_patches
 from .weighting import weight_map
 
 HEAD_NAME = "head.safetensors"
 PROVENANCE_NAME = "provenance.json"
-WEIGHTINGS = (None, "segmentation", "detection")
-LOSS_AREAS = ("organ", "patch")
-
-
-@dataclass(frozen=True)
-class TuningSettings:
-    """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning").
-
-    Attributes:
-        weighting: None for the class weights of the model card, or the paper's scheme for a task ("Weighting").
-        loss_area: "organ" counts only pixels of the organ mask, since the output is masked as well; "patch"
-            counts every pixel.
-        patch_pool: number of different rotated patches that are computed and reused; None computes every patch
-            afresh, as the paper does.
-    """
-
-    iterations: int = 100
-    batch_size: int = 4
-    learning_rate: float = 1e-4
-    rotation_degrees: float = 45.0
-    patch_size: int = PATCH_SIZE
-    weighting: str | None = None
-    loss_area: str = "organ"
-    patch_pool: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        problem = ""
-        if min(self.iterations, self.batch_size, self.patch_size, self.patch_pool or 1) < 1:
-            problem = "iterations, batch size, patch size and patch pool must be at least 1"
-        elif self.learning_rate <= 0 or not 0 <= self.rotation_degrees <= 180:
-            problem = "the learning rate must be above 0 and the rotation between 0 and 180 degrees"
-        elif self.weighting not in WEIGHTINGS:
-            problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection"
-        elif self.loss_area not in LOSS_AREAS:
-            problem = f"the loss area {self.loss_area!r} is not one of {', '.join(LOSS_AREAS)}"
-        if problem:
-            message = f"The settings of fine-tuning cannot be used: {problem}."
-            raise InputError(message)
-
-
-@dataclass(frozen=True)
-class PlannedPatch:
-    """A rotated patch of one slice: known from slices and seed alone, before anything is annotated."""
-
-    slice: int
-    window: Window
-    degrees: float
+IN_PLANE_NEIGHBOURS = np.ones((1, 3, 3), dtype=bool)
+# How far round lesions, drawn or found by the base CNN, pixels tell more than others.
+TELLING_PIXELS = 3
 
 
 @dataclass(frozen=True)
@@ -95,42 +55,6 @@ class TunedHead:
     trainable_parameters: int
 
 
-def plan_patches(
-    organ_mask: NDArray[np.bool_], slices: Sequence[int], settings: TuningSettings
-) -> list[PlannedPatch]:
-    """Which patches fine-tuning uses, in order, `batch_size` for each iteration.
-
-    Every round takes the five patches of every slice once, in random order and with fresh random rotations.
-
-    Raises:
-        InputError: no slice is given, or one has no organ or lies outside the image.
-    """
-    if not slices:
-        message = "No slice of the baseline is given to tune on; correct at least one slice with a lesion."
-        raise InputError(message)
-    for position in slices:
-        if not 0 <= position < organ_mask.shape[0] or not organ_mask[position].any():
-            message = (
-                f"Slice {position} of the baseline shows no organ; correct slices inside the organ mask."
-            )
-            raise InputError(message)
-    places = [
-        (int(position), window)
-        for position in slices
-        for window in corner_and_centre_windows(organ_mask[position], size=settings.patch_size)
-    ]
-    needed = settings.iterations * settings.batch_size
-    different = min(needed, settings.patch_pool or needed)
-    rng = np.random.default_rng([settings.seed, *slices])
-    pool: list[PlannedPatch] = []
-    while len(pool) < different:
-        for index in rng.permutation(len(places)):
-            degrees = float(rng.uniform(-settings.rotation_degrees, settings.rotation_degrees))
-            position, window = places[index]
-            pool.append(PlannedPatch(position, window, degrees))
-    return [pool[i % different] for i in range(needed)]
-
-
 def tune(
     network: DualPathwayNetwork,
     images: NDArray[np.float32],
@@ -140,6 +64,7 @@ def tune(
     settings: TuningSettings | None = None,
     *,
     base_prediction: NDArray[np.bool_] | None = None,
+    patch_folder: Path | None = None,
     precision: str = "auto",
     device: str = "cpu",
     progress: Progress | None = None,
@@ -157,6 +82,7 @@ def tune(
         labels: bool (Z, Y, X), lesions; only `slices` of it are looked at.
         slices: the corrected slices.
         base_prediction: bool (Z, Y, X), the base CNN's lesions, needed for a weighting scheme.
+        patch_folder: where features of pooled patches are kept for the next time; None forgets them.
 
     Raises:
         InputError: no slice, no lesion on any of the slices, or a weighting without the base prediction.
@@ -171,19 +97,21 @@ def tune(
             " with a lesion."
         )
         raise InputError(message)
-    weights = _pixel_weights(network, labels, settings, base_prediction)
-    trunk = FrozenTrunk(network, precision=precision, device=device)
-    patches = _PatchRows(trunk, images, organ_mask, labels, weights, settings)
-    trainer = _HeadTrainer(network.head, settings, device)
-    for iteration in range(settings.iterations):
-        if cancelled is not None and cancelled():
-            message = f"Fine-tuning stopped after {iteration} of {settings.iterations} iterations."
-            raise Cancelled(message)
-        first = iteration * settings.batch_size
-        trainer.step(*patches.batch(plan[first : first + settings.batch_size]))
-        if progress is not None:
-            progress("Fine-tuning", (iteration + 1) / settings.iterations)
-    return trainer.result()
+    maps = _maps(network, labels, settings, base_prediction)
+    trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, device)
+    with _patch_features(
+        network, images, organ_mask, slices, settings, patch_folder, precision, device, progress, cancelled
+    ) as features:
+        batches = TuningBatches(counted_pixels(organ_mask, settings), features, maps, settings)
+        for iteration in range(settings.iterations):
+            if cancelled is not None and cancelled():
+                message = f"Fine-tuning stopped after {iteration} of {settings.iterations} iterations."
+                raise Cancelled(message)
+            first = iteration * settings.batch_size
+            trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
+            if progress is not None:
+                progress("Fine-tuning", (iteration + 1) / settings.iterations)
+    return TunedHead(trainer.state(), trainer.losses, trainer.parameters())
 
 
 def tuned_head(network: DualPathwayNetwork, tuned: TunedHead) -> Head:
@@ -191,6 +119,54 @@ def tuned_head(network: DualPathwayNetwork, tuned: TunedHead) -> Head:
     head = copy.deepcopy(network.head).cpu()
     head.load_state_dict(tuned.state)
     return head.eval()
+
+
+@contextmanager
+def _patch_features(
+    network: DualPathwayNetwork,
+    images: NDArray[np.float32],
+    organ_mask: NDArray[np.bool_],
+    slices: Sequence[int],
+    settings: TuningSettings,
+    folder: Path | None,
+    precision: str,
+    device: str,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> Iterator[PatchFeatures]:
+    if settings.patch_pool is None:
+        trunk = FrozenTrunk(network, precision=precision, device=device)
+        yield FreshPatches(trunk, images, counted_pixels(organ_mask, settings))
+        return
+    # What is mapped into memory cannot be removed on Windows before the last array of it is gone.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        yield pool_patches(
+            network,
+            images,
+            organ_mask,
+            slices,
+            settings.patches_per_slice(len(slices)),
+            settings,
+            folder or Path(temporary),
+            precision=precision,
+            device=device,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+
+def _maps(
+    network: DualPathwayNetwork,
+    labels: NDArray[np.bool_],
+    settings: TuningSettings,
+    base_prediction: NDArray[np.bool_] | None,
+) -> NDArray[np.float32]:
+    """Label, weight in the loss, and where it is telling to look: float32 (3, Z, Y, X)."""
+    lesions = labels if base_prediction is None else labels | base_prediction
+    telling = ndimage.binary_dilation(lesions, structure=IN_PLANE_NEIGHBOURS, iterations=TELLING_PIXELS)
+    return np.stack([labels, _pixel_weights(network, labels, settings, base_prediction), telling]).astype(
+        np.float32
+    )
 
 
 def _pixel_weights(
@@ -206,89 +182,6 @@ def _pixel_weights(
         message = f"The {settings.weighting} weighting needs the base CNN's lesions of the baseline; prepare it first."
         raise InputError(message)
     return weight_map(labels, base_prediction, settings.weighting)
-
-
-class _PatchRows:
-    """Features, labels and weights of the counted pixels of planned patches; a reused patch is computed once."""
-
-    def __init__(
-        self,
-        trunk: FrozenTrunk,
-        images: NDArray[np.float32],
-        organ_mask: NDArray[np.bool_],
-        labels: NDArray[np.bool_],
-        weights: NDArray[np.float32],
-        settings: TuningSettings,
-    ) -> None:
-        self.trunk = trunk
-        self.images = images
-        self.organ_mask = organ_mask
-        self.labels = labels
-        self.weights = weights
-        self.settings = settings
-        self.computed: dict[PlannedPatch, tuple[Tensor, Tensor, Tensor]] = {}
-
-    def batch(self, patches: Sequence[PlannedPatch]) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (pixels, maps), labels int64 (pixels,) and weights (pixels,) of one batch."""
-        parts = [self._rows(patch) for patch in patches]
-        features, labels, weights = (torch.cat(part) for part in zip(*parts, strict=True))
-        return features, labels, weights
-
-    def _rows(self, patch: PlannedPatch) -> tuple[Tensor, Tensor, Tensor]:
-        if patch in self.computed:
-            return self.computed[patch]
-        rows = self._cut(patch)
-        if self.settings.patch_pool is not None:
-            self.computed[patch] = rows
-        return rows
-
-    def _cut(self, patch: PlannedPatch) -> tuple[Tensor, Tensor, Tensor]:
-        window, degrees, z = patch.window, patch.degrees, patch.slice
-        images = cut_patch(self.images[:, z], window, degrees=degrees)
-        # A voxel counts as organ, lesion or weight by its nearest neighbour, so that weights are not blended.
-        organ = cut_patch(self.organ_mask[z], window, degrees=degrees, order=0) > 0.5
-        labels = cut_patch(self.labels[z], window, degrees=degrees, order=0)
-        weights = cut_patch(self.weights[z], window, degrees=degrees, order=0)
-        counted = organ if self.settings.loss_area == "organ" else np.ones_like(organ)
-        if not counted.any():
-            empty = torch.empty(0)
-            return torch.empty(0, self.trunk.maps, dtype=self.trunk.storage), empty.long(), empty
-        features = self.trunk.rows(images, counted)
-        inside = torch.from_numpy(labels[counted]).long()
-        return features, inside, torch.from_numpy(weights[counted])
-
-
-class _HeadTrainer:
-    """Adam on a copy of the head, with batch-normalisation statistics frozen and dropout active."""
-
-    def __init__(self, base: Head, settings: TuningSettings, device: str) -> None:
-        torch.manual_seed(settings.seed)
-        self.device = torch.device(device)
-        self.head = copy.deepcopy(base).to(self.device).train().requires_grad_(True)
-        self.head.normalization.eval()
-        self.optimizer = torch.optim.Adam(self.head.parameters(), lr=settings.learning_rate)
-        self.half = has_fast_bfloat16(self.device)
-        self.losses: list[float] = []
-
-    def step(self, features: Tensor, labels: Tensor, weights: Tensor) -> None:
-        """One iteration on the pixels of one batch; a batch without pixels teaches nothing."""
-        if labels.numel() == 0:
-            return
-        features, labels, weights = (part.to(self.device) for part in (features, labels, weights))
-        half = self.half and features.dtype == torch.bfloat16
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
-            logits = self.head(features if half else features.float())
-        loss = (functional.cross_entropy(logits.float(), labels, reduction="none") * weights).mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimizer.step()
-        self.losses.append(float(loss.detach()))
-
-    def result(self) -> TunedHead:
-        """The tuned weights on the CPU."""
-        state = {name: value.detach().cpu().clone() for name, value in self.head.state_dict().items()}
-        count = sum(parameter.numel() for parameter in self.head.parameters())
-        return TunedHead(state, self.losses, count)
 
 
 def save_tuned_head(folder: Path, tuned: TunedHead, provenance: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from .annotation import labels_on_working_grid
 from .annotation import lesion_slices
 from .annotation import load_annotation
 from .annotation import save_annotation
+from .case import EXAMINATIONS
 from .case import Case
 from .case import case_exists
 from .errors import InputError
@@ -40,11 +41,15 @@ from .prepared import open_examination
 from .prepared import write_examination
 from .progress import Progress
 from .progress import within
+from .results import WITHOUT_DROPOUT
 from .results import Result
 from .scan_files import ExaminationFiles
+from .segmentation import compute_uncertainty
 from .segmentation import segment_examination
+from .segmentation import transform_between
 from .slice_proposal import SliceProposal
 from .slice_proposal import propose_slices
+from .tuning_plan import TuningSettings
 
 CaseLike = Case | Path | str
 Files = ExaminationFiles | Mapping[str, Path | str | Sequence[Path | str]]
@@ -117,6 +122,9 @@ def prepare(
         write_examination(target, preprocessed, network, progress=within(progress, source.name))
         case.examinations[source.name] = record_of(source, preprocessed)
         case.save()
+    if len(case.examinations) == len(EXAMINATIONS):
+        # Needed for the table of change; done here, where nobody waits for a click to take effect.
+        transform_between(case, progress=within(progress, "both"))
     return case
 
 
@@ -159,6 +167,38 @@ def annotate(case: CaseLike, labels: Path | str, *, slices: Sequence[int] | None
     return save_annotation(case, array, lesion_slices(array) if slices is None else slices)
 
 
+def prepare_tuning(
+    case: CaseLike,
+    slices: Sequence[int],
+    *,
+    rotation_degrees: float = 45.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Run the base CNN on the patches that `tune` will use of these slices, before they are corrected.
+
+    Which patches these are does not depend on what is drawn. Those of other slices are forgotten. `tune` works without
+    this, it only takes longer.
+
+    Raises:
+        InputError: the baseline is not prepared, a slice shows no organ, or the disk is full.
+    """
+    from .model_folder import load_model
+    from .patch_features import forget_patches
+    from .patch_features import pool_patches
+
+    case = _opened(case)
+    settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
+    _card, network = load_model(model_of_case(case))
+    baseline = open_examination(case, "baseline")
+    folder = _patch_folder(case)
+    forget_patches(folder, besides=slices)
+    count = settings.patches_per_slice(len(slices))
+    pool_patches(
+        network, baseline.images, baseline.organ_mask, slices, count, settings, folder, progress=progress
+    )
+
+
 def tune(
     case: CaseLike,
     *,
@@ -178,7 +218,6 @@ def tune(
         InputError: nothing is annotated, or no corrected slice shows a lesion.
     """
     from .model_folder import load_model
-    from .tuning import TuningSettings
     from .tuning import save_tuned_head
     from .tuning import tune as tune_head
 
@@ -191,13 +230,7 @@ def tune(
         weighting=weighting,
         seed=seed,
     )
-    origin = {
-        "model": case.model,
-        "baseline": case.record("baseline").fingerprint(),
-        "annotation": annotation.sha256,
-        "slices": list(annotation.slices),
-        "settings": asdict(settings),
-    }
+    origin = _origin_of_tuning(case, annotation, settings)
     if (number := _made_before(case, "tuned", origin)) is not None:
         return _tuned_model(case, number)
     card, network = load_model(model_of_case(case))
@@ -211,6 +244,7 @@ def tune(
         annotation.slices,
         settings,
         base_prediction=predicted,
+        patch_folder=_patch_folder(case),
         progress=progress,
     )
     with case.new_version("tuned") as folder:
@@ -230,6 +264,9 @@ def segment(
 ) -> Result:
     """Find the lesions of an examination and write a result, which becomes the current one.
 
+    The lesions are complete on disk before the uncertainty is computed. A result that was made without repetitions
+    gets its uncertainty when it is asked for later.
+
     Args:
         examination: "followup" or "baseline".
         weights: "current", "base", or the number of a tuned version.
@@ -247,14 +284,16 @@ def segment(
         "input": case.record(examination).fingerprint(),
         "tuned": tuned,
         "annotation": None if tuned is None else case.version_info("tuned", tuned)["annotation"],
-        "repetitions": repetitions,
-        "seed": seed,
         "with_change": examination == "followup" and "baseline" in case.examinations,
     }
-    if (number := _made_before(case, "results", origin)) is not None:
+    dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else WITHOUT_DROPOUT
+    if (number := _made_before(case, "results", {**origin, **dropout})) is not None:
         return result(case, number)
-    with case.new_version("results") as folder:
-        segment_examination(case, folder, {**origin, "created": _now()}, progress=progress)
+    if _made_before(case, "results", {**origin, **WITHOUT_DROPOUT}) is None:
+        with case.new_version("results") as folder:
+            segment_examination(case, folder, {**origin, "created": _now()}, progress=progress)
+    if repetitions > 0:
+        compute_uncertainty(case, result(case), dropout, progress=progress)
     return result(case)
 
 
@@ -291,6 +330,20 @@ def result(case: CaseLike, number: str = "current") -> Result:
         message = f"{case.folder} has no result yet; run segment first."
         raise InputError(message)
     return Result(chosen, case.version_folder("results", chosen), case.version_info("results", chosen))
+
+
+def _origin_of_tuning(case: Case, annotation: Annotation, settings: TuningSettings) -> dict[str, Any]:
+    return {
+        "model": case.model,
+        "baseline": case.record("baseline").fingerprint(),
+        "annotation": annotation.sha256,
+        "slices": list(annotation.slices),
+        "settings": asdict(settings),
+    }
+
+
+def _patch_folder(case: Case) -> Path:
+    return case.examination_folder("baseline") / "patches"
 
 
 def _opened(case: CaseLike) -> Case:
