@@ -35,13 +35,22 @@ class DirectClient:
         self.isBusy = False
         self.stopped = self.cancelled = 0
 
-    def request(self, verb: str, arguments: dict, *, onResult, onError, onProgress) -> int:
+    def request(
+        self,
+        verb: str,
+        arguments: dict,
+        *,
+        onResult=lambda answer: None,
+        onError=lambda failure: None,
+        onProgress=lambda stage, part, remaining: None,
+        ahead: bool = False,
+    ) -> int:
         from PatientSpecificTuningLib.engine.errors import InputError
         from PatientSpecificTuningLib.jobs import verbs
 
         self.requests.append((verb, arguments))
         try:
-            if self.failure:
+            if self.failure and not ahead:
                 raise InputError(self.failure)
             answer = verbs.run(verb, arguments, lambda stage, part: onProgress(stage, part, None))
         except InputError as error:

@@ -437,3 +437,15 @@ def test_training_on_scans_without_labels_is_one_sentence(patient: Path, tmp_pat
 
 def test_every_verb_of_the_parser_has_its_function() -> None:
     assert all(callable(getattr(command_verbs, verb)) for verb in VERBS)
+
+
+def test_a_result_gets_its_uncertainty_later_without_becoming_another_version(case: Path, cli: Cli) -> None:
+    first = json.loads(cli("segment", case, "--weights", "base", "--repetitions", 0, "--json", "--quiet")[1])
+    table = Path(first["folder"]) / "lesions.csv"
+    without = table.read_text(encoding="utf-8")
+    again = json.loads(cli("segment", case, "--weights", "base", "--repetitions", 3, "--json", "--quiet")[1])
+    assert again["folder"] == first["folder"]
+    assert (Path(first["folder"]) / "uncertainty.nii.gz").is_file()
+    assert table.read_text(encoding="utf-8") != without
+    other = json.loads(cli("segment", case, "--weights", "base", "--repetitions", 4, "--json", "--quiet")[1])
+    assert other["folder"] != first["folder"]

@@ -459,3 +459,36 @@ def test_every_widget_of_the_ui_file_has_a_name_of_its_own() -> None:
 def test_no_text_to_translate_is_an_f_string() -> None:
     for path in (PACKAGE_ROOT / "PatientSpecificTuningLib" / "panel").glob("*.py"):
         assert not re.search(r"\b_\(f[\"']", path.read_text(encoding="utf-8")), path.name
+
+
+# Ahead of the user ----------------------------------------------------------------------------------------------
+
+
+def _verbs(client: DirectClient) -> list[str]:
+    return [verb for verb, _arguments in client.requests]
+
+
+def test_the_worker_is_started_once_the_first_volume_is_chosen(
+    panel: OpenPanel, client: DirectClient
+) -> None:
+    assert client.requests == []
+    panel.choose_tiny_patient()
+    assert _verbs(client) == ["hello"]
+
+
+def test_what_need_not_wait_for_corrections_is_done_while_slices_are_corrected(
+    prepared: OpenPanel, client: DirectClient
+) -> None:
+    after = client.requests[_verbs(client).index("prepare") + 1 :]
+    assert [verb for verb, _ in after] == ["segment", "prepare_tuning"]
+    assert (after[0][1]["weights"], after[0][1]["repetitions"]) == ("base", 0)
+    assert after[1][1]["slices"] == sorted(p.slice for p in prepared.tuning.proposedSlices())
+    assert list((prepared.folder / "case" / "baseline" / "patches").glob("slice*.npy"))
+
+
+def test_lesions_are_asked_for_before_their_uncertainty(segmented: OpenPanel, client: DirectClient) -> None:
+    after = client.requests[_verbs(client).index("annotate") :]
+    assert [verb for verb, _ in after] == ["annotate", "tune", "segment", "segment"]
+    assert [arguments["repetitions"] for _, arguments in after[2:]] == [0, 2]
+    assert segmented.tuning.shownResult().uncertainty is not None
+    assert len(segmented.tuning.results()) == 2

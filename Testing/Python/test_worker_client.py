@@ -103,6 +103,33 @@ def test_a_failure_drops_what_builds_on_it(client, processes, heard) -> None:
     assert not client.isBusy
 
 
+def test_work_ahead_does_not_make_the_client_busy(client, processes) -> None:
+    client.request("prepare_tuning", {}, ahead=True)
+    assert [message["verb"] for message in processes[0].sent] == ["prepare_tuning"]
+    assert not client.isBusy
+
+
+def test_work_ahead_makes_way_for_what_is_asked_and_is_not_ended_by_force(client, processes, heard) -> None:
+    ahead = client.request("prepare_tuning", {}, ahead=True, **heard.callbacks())
+    client.request("prepare_tuning", {"later": 1}, ahead=True)
+    client.request("tune", {})
+    assert client.isBusy
+    assert processes[0].sent[-1] == {"id": 0, "verb": "cancel", "arguments": {"id": ahead}}
+    assert processes[0].timers == []
+    processes[0].says(id=ahead, type="error", kind="cancelled", message="Cancelled.")
+    assert processes[0].sent[-1]["verb"] == "tune"
+    assert [message["verb"] for message in processes[0].sent].count("prepare_tuning") == 1
+
+
+def test_work_ahead_waits_for_what_was_asked(client, processes) -> None:
+    first = client.request("tune", {})
+    client.request("prepare_tuning", {}, ahead=True)
+    assert processes[0].sent[-1]["verb"] == "tune"
+    processes[0].says(id=first, type="result", result={})
+    assert processes[0].sent[-1]["verb"] == "prepare_tuning"
+    assert not client.isBusy
+
+
 def test_messages_come_together_from_pieces(client, processes, heard) -> None:
     number = client.request("hello", {}, **heard.callbacks())
     line = messages.encode({"id": number, "type": "result", "result": {"device": "日本"}})

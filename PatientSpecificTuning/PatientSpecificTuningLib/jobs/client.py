@@ -27,6 +27,7 @@ class _Request:
     onResult: Callable[[dict[str, Any]], None]
     onError: Callable[[Failure], None]
     onProgress: Callable[[str, float, float | None], None]
+    ahead: bool
 
 
 class WorkerClient:
@@ -52,8 +53,9 @@ class WorkerClient:
 
     @property
     def isBusy(self) -> bool:
-        """Whether a request runs or waits."""
-        return self._running is not None or bool(self._waiting)
+        """Whether something runs or waits that was not asked for ahead."""
+        asked = [*self._waiting] if self._running is None else [self._running, *self._waiting]
+        return any(not request.ahead for request in asked)
 
     def request(
         self,
@@ -63,28 +65,44 @@ class WorkerClient:
         onResult: Callable[[dict[str, Any]], None] = lambda result: None,
         onError: Callable[[Failure], None] = lambda failure: None,
         onProgress: Callable[[str, float, float | None], None] = lambda stage, fraction, remaining: None,
+        ahead: bool = False,
     ) -> int:
         """Ask for something; one of `onResult` and `onError` is called in the end.
 
         A failure drops the requests that wait, since each builds on the one before, and so do `cancel` and `stop`;
         what is dropped is not called back. What is asked after `cancel` is served.
 
+        Args:
+            ahead: work that will be needed later; it makes way for the next request that is not.
+
         Returns:
             the id of the request.
         """
+        if not ahead:
+            self._makeWay()
         self._count += 1
-        self._waiting.append(_Request(self._count, verb, arguments, onResult, onError, onProgress))
+        self._waiting.append(_Request(self._count, verb, arguments, onResult, onError, onProgress, ahead))
         self._next()
         return self._count
 
     def cancel(self) -> None:
         """Stop what runs and drop what waits; a worker that does not listen is ended, then killed."""
-        running, process, self._waiting = self._running, self._process, deque()
+        self._waiting.clear()
+        running, process = self._running, self._process
         if running is None or process is None or self._cancelled:
             return
+        self._askToCancel(running)
+        process.later(MILLISECONDS_TO_CANCEL, lambda: self._endIfStill(running, process))
+
+    def _makeWay(self) -> None:
+        self._waiting = deque(request for request in self._waiting if not request.ahead)
+        if self._running is not None and self._running.ahead and not self._cancelled:
+            # It is not ended by force: loading torch hears nothing, and the next request needs it as well.
+            self._askToCancel(self._running)
+
+    def _askToCancel(self, running: _Request) -> None:
         self._cancelled = True
         self._send({"id": 0, "verb": "cancel", "arguments": {"id": running.number}})
-        process.later(MILLISECONDS_TO_CANCEL, lambda: self._endIfStill(running, process))
 
     def stop(self) -> None:
         """End the worker; nothing more is called back."""

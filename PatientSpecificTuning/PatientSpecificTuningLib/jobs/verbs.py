@@ -55,6 +55,13 @@ def annotate(progress: Progress, case: str, labels: str, slices: list[int] | Non
     return {"slices": list(annotation.slices), "sha256": annotation.sha256}
 
 
+def prepare_tuning(progress: Progress, case: str, slices: list[int], **settings: Any) -> Answer:
+    """Look at the patches of these slices before they are corrected."""
+    usable_torch()
+    workflow.prepare_tuning(case, slices, **settings, progress=progress)
+    return {"slices": slices}
+
+
 def tune(progress: Progress, case: str, **settings: Any) -> Answer:
     """Tune on the corrected slices."""
     usable_torch()
@@ -78,7 +85,9 @@ def remove(progress: Progress, case: str, kind: str, number: str) -> Answer:
     return {"left": opened.versions(kind)}
 
 
-VERBS = {verb.__name__: verb for verb in (hello, prepare, propose, annotate, tune, segment, remove)}
+VERBS = {
+    verb.__name__: verb for verb in (hello, prepare, propose, annotate, prepare_tuning, tune, segment, remove)
+}
 
 
 def run(verb: str, arguments: dict[str, Any], progress: Progress) -> Answer:

@@ -21,7 +21,7 @@ from .views import showVolume
 from .views import sliceAt
 from .views import sliceCentre
 
-HEADINGS = ("Rank", "Position", "Mean softmax", "Lesion area", "Status")
+HEADINGS = ("Rank", "Position", "Softmax", "Lesions", "Status")
 STATUS_COLORS = {"untouched": "#808080", "in progress": "#d08000", "corrected": "#2e9b48"}
 
 
@@ -158,6 +158,7 @@ class CorrectSection:
             return
         parameters = self.logic.parameters()
         parameters.addedSlices = sorted({*parameters.addedSlices, position})
+        self.logic.workAhead()
         self.update()
         shown = [row.slice for row in self._rows]
         self.ui.sliceTable.setCurrentCell(shown.index(position), 0)

@@ -62,6 +62,7 @@ class TuningLogic:
         # Masks are read to be checked, which is too slow for every turn of a slider.
         self._checked: tuple[Any, ...] | None = None
         self._problems: list[str] = []
+        self._isWarm = False
         self.progressed, self.failed, self.prepared = Signal(), Signal(), Signal()
         self.segmented, self.busyChanged, self.workerKnown = Signal(), Signal(), Signal()
 
@@ -131,6 +132,27 @@ class TuningLogic:
             raise InputError(_("Nothing is prepared yet; prepare the examinations first."))
         return Case.open(Path(self._parameters.caseFolder))
 
+    def warmUp(self) -> None:
+        """Start the worker and let it load torch, so that the first step need not wait for that."""
+        if self._isWarm:
+            return
+        self._isWarm = True
+        self._requestAhead("hello", {}, lambda answer: self.workerKnown(answer["device"]))
+
+    def workAhead(self) -> None:
+        """Do now, while slices are corrected, what need not wait for the corrections.
+
+        This is what the base CNN finds in the follow-up, and its features of the slices that are being corrected.
+        """
+        case, parameters = self._parameters.caseFolder, self._parameters
+        if self.baseResult() is None:
+            arguments = {"case": case, "weights": "base", "repetitions": 0, "seed": parameters.seed}
+            self._requestAhead("segment", arguments)
+        slices = {proposal.slice for proposal in self.proposedSlices()}
+        slices |= {*parameters.addedSlices, *parameters.correctedSlices}
+        settings = {"rotation_degrees": parameters.rotation, "seed": parameters.seed}
+        self._requestAhead("prepare_tuning", {"case": case, "slices": sorted(slices), **settings})
+
     # Correct ----------------------------------------------------------------------------------------------------
 
     def proposedSlices(self, count: int | None = None) -> list[SliceProposal]:
@@ -170,7 +192,10 @@ class TuningLogic:
             InputError: no slice is marked as corrected.
         """
         self.tune()
-        self.segment(weights="base", repetitions=0)
+        # Lesions are shown as soon as they exist; their uncertainty follows.
+        self.segment(repetitions=0)
+        if self.baseResult() is None:
+            self.segment(weights="base", repetitions=0)
         self.segment()
         self._wait(waitForCompletion)
 
@@ -185,7 +210,6 @@ class TuningLogic:
         if not slices:
             raise InputError(_("No slice is marked as corrected; correct at least one slice with a lesion."))
         labels = self.corrections().write(self.case().folder / CORRECTED_LABELS)
-        self._request("hello", {}, lambda answer: self.workerKnown(answer["device"]))
         self._request("annotate", {"case": parameters.caseFolder, "labels": str(labels), "slices": slices})
         settings = {
             "iterations": parameters.iterations,
@@ -235,11 +259,11 @@ class TuningLogic:
         return [result for result in found if result.run["examination"] == "followup"]
 
     def shownResult(self) -> Result | None:
-        """The version that is shown; None without any."""
+        """The version that is shown: the chosen one, otherwise the newest of a tuned CNN; None without any."""
         results = self.results()
         chosen = [result for result in results if result.number == self._parameters.result]
         tuned = [result for result in results if result.run["tuned"] is not None]
-        return next(iter(chosen + tuned + results), None)
+        return next(iter(chosen + tuned), None)
 
     def review(self, result: Result | None = None) -> dict[str, Any]:
         """The nodes of a version, made where they are not in the scene yet: "lesions" (one label for each lesion),
@@ -295,6 +319,7 @@ class TuningLogic:
 
     def _afterPreparing(self) -> None:
         self.prepared()
+        self.workAhead()
 
     def _afterSegmenting(self, answer: dict[str, Any]) -> None:
         if answer["tuned"] != "base":
@@ -321,6 +346,15 @@ class TuningLogic:
 
         self.client.request(verb, arguments, onResult=finished, onError=failed, onProgress=self.progressed)
         self.busyChanged(True)
+
+    def _requestAhead(
+        self,
+        verb: str,
+        arguments: dict[str, Any],
+        onResult: Callable[[dict[str, Any]], None] = lambda answer: None,
+    ) -> None:
+        """Ask for something that nobody waits for; where it fails, the step that needs it says why."""
+        self.client.request(verb, arguments, onResult=onResult, ahead=True)
 
     def _wait(self, waitForCompletion: bool) -> None:
         if not waitForCompletion:

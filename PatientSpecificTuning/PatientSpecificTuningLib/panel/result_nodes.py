@@ -60,7 +60,7 @@ def outlines(result: Result, volumeNode):
 
 def uncertainty(result: Result, volumeNode):
     """The volume node with the standard deviation of the lesion softmax; None where none was computed."""
-    if not (result.folder / UNCERTAINTY).is_file():
+    if result.uncertainty is None:
         return None
     existing = _existing("uncertainty", result)
     if existing is not None:

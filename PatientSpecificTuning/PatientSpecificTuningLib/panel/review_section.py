@@ -28,10 +28,10 @@ from .views import sliceNodeId
 
 COLUMNS = {
     "label": ("Lesion", 0),
-    "volume_mm3": ("Volume (mm\u00b3)", 0),
-    "z_mm": ("Position S (mm)", 0),
-    "mean_probability": ("Mean softmax", 2),
-    "mean_sd": ("Mean SD", 3),
+    "volume_mm3": ("mm\u00b3", 0),
+    "z_mm": ("S (mm)", 0),
+    "mean_probability": ("Softmax", 2),
+    "mean_sd": ("SD", 3),
     "max_sd": ("Max SD", 3),
 }
 SMALLEST_SHOWN_SD = 1e-6
@@ -50,6 +50,7 @@ class ReviewSection:
         table.setColumnCount(len(COLUMNS))
         table.setHorizontalHeaderLabels([_(title) for title, _digits in COLUMNS.values()])
         table.verticalHeader().setVisible(False)
+        table.horizontalHeader().setStretchLastSection(True)
         table.connect("currentCellChanged(int,int,int,int)", guarded(self._lesionChosen))
         ui.resultSelector.connect("activated(int)", guarded(self._chooseResult))
         ui.removeResultButton.connect("clicked()", guarded(self._remove))

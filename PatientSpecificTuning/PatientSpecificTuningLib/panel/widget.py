@@ -93,6 +93,8 @@ class PanelController(VTKObservationMixin):
         self.guarded(self.patient.update)()
         self.run.update()
         self.guarded(self.review.updateOverlays)()
+        if self.logic.parameters().baselineFirst is not None:
+            self.logic.warmUp()
         wanted = self.logic.parameters().prepareAutomatically
         if wanted and not (self.logic.isBusy or self.logic.problems() or self.logic.isPrepared()):
             self.guarded(self.logic.prepare)()
@@ -125,4 +127,6 @@ class PanelController(VTKObservationMixin):
         self.ui.reviewSection.collapsed = False
         self.guarded(self.review.update)()
         self.run.update()
-        self.ui.statusLabel.text = _("Done.")
+        self.ui.statusLabel.text = (
+            _("The lesions are shown; their uncertainty follows.") if self.logic.isBusy else _("Done.")
+        )
