@@ -40,9 +40,9 @@ PAPER: dict[str, Any] = {"patch_pool": None, "pixels_per_iteration": None}
 SHORTCUTS: dict[str, tuple[dict[str, Any], str]] = {
     "as the paper, float32": (PAPER, "float32"),
     "as the paper, bfloat16 trunk": (PAPER, "auto"),
-    "pool of 60 patches": ({"pixels_per_iteration": None}, "auto"),
-    "pool of 60 patches, 8192 pixels (default)": ({}, "auto"),
-    "pool of 60 patches, 4096 pixels": ({"pixels_per_iteration": 4096}, "auto"),
+    "pool of 40 patches": ({"pixels_per_iteration": None}, "auto"),
+    "pool of 40 patches, 8192 pixels (default)": ({}, "auto"),
+    "pool of 40 patches, 4096 pixels": ({"pixels_per_iteration": 4096}, "auto"),
     "pool of 20 patches, 8192 pixels": ({"patch_pool": 20}, "auto"),
 }
 

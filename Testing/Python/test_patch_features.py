@@ -81,7 +81,7 @@ def test_a_slice_without_organ_is_refused(examination, tmp_path):
         pooled(examination, tmp_path, [99], 5)
 
 
-@pytest.mark.parametrize(("slices", "count"), [(1, 30), (2, 30), (3, 20), (12, 5), (40, 5)])
+@pytest.mark.parametrize(("slices", "count"), [(1, 20), (2, 20), (3, 15), (8, 5), (40, 5)])
 def test_the_pool_is_shared_by_the_slices(slices, count):
     assert TuningSettings().patches_per_slice(slices) == count
 

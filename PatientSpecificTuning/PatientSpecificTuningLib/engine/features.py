@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from typing import BinaryIO
 from typing import cast
 
 import numpy as np
@@ -190,6 +195,14 @@ class FeatureStore:
         return volume
 
 
+def _append(file: BinaryIO, rows: Tensor, word: np.dtype[Any]) -> None:
+    """Write rows through to the disk, while the next slice is computed."""
+    bits = rows if rows.dtype == torch.float32 else rows.view(torch.int16)
+    file.write(np.ascontiguousarray(bits.numpy()).view(word).data)
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def _as_tensor(words: NDArray[np.generic]) -> Tensor:
     if words.dtype == np.uint16:
         return torch.from_numpy(words.view(np.int16)).view(torch.bfloat16)
@@ -232,17 +245,25 @@ def compute_features(
     slices = np.flatnonzero(organ_mask.any(axis=(1, 2)))
     header = {"descr": word.newbyteorder("<").str, "fortran_order": False}
     header["shape"] = (int(np.count_nonzero(organ_mask)), trunk.maps)
-    with replace_when_complete(Path(path)) as temporary, open(temporary, "wb") as file:
+    with (
+        replace_when_complete(Path(path)) as temporary,
+        open(temporary, "wb") as file,
+        ThreadPoolExecutor(1) as writer,
+    ):
         np.lib.format.write_array_header_1_0(file, header)
+        written: Future[None] | None = None
         for done, position in enumerate(slices):
             if cancelled is not None and cancelled():
                 message = f"Computing the features stopped after {done} of {slices.size} slices."
                 raise Cancelled(message)
             rows = trunk.rows(images[:, position], organ_mask[position])
-            bits = rows if trunk.storage == torch.float32 else rows.view(torch.int16)
-            file.write(np.ascontiguousarray(bits.numpy()).view(word).data)
+            if written is not None:
+                written.result()
+            written = writer.submit(_append, file, rows, word)
             if progress is not None:
                 progress("Computing features", (done + 1) / slices.size)
+        if written is not None:
+            written.result()
     return open_features(path, organ_mask)
 
 

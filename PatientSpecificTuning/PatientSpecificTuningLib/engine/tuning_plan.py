@@ -16,7 +16,7 @@ from .patches import corner_and_centre_windows
 WEIGHTINGS = (None, "segmentation", "detection")
 LOSS_AREAS = ("organ", "patch")
 WINDOWS_PER_SLICE = 5
-MOST_POOLED_PER_SLICE = 30
+MOST_POOLED_PER_SLICE = 20
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TuningSettings:
     weighting: str | None = None
     loss_area: str = "organ"
     seed: int = 0
-    patch_pool: int | None = 60
+    patch_pool: int | None = 40
     pixels_per_iteration: int | None = 8192
 
     def __post_init__(self) -> None:
