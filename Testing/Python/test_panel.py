@@ -492,3 +492,9 @@ def test_lesions_are_asked_for_before_their_uncertainty(segmented: OpenPanel, cl
     assert [arguments["repetitions"] for _, arguments in after[2:]] == [0, 2]
     assert segmented.tuning.shownResult().uncertainty is not None
     assert len(segmented.tuning.results()) == 2
+
+
+def test_what_the_worker_says_stands_in_the_case_folder(prepared: OpenPanel, client: DirectClient) -> None:
+    client.logged("a warning of some library: \u00e4")
+    log = (prepared.folder / "case" / "worker.log").read_text(encoding="utf-8")
+    assert log == "a warning of some library: \u00e4\n"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .atomic import replace_when_complete
 from .case import Case
 from .case import ExaminationRecord
+from .device import on_best_device
 from .errors import InputError
 from .preprocessing import Preprocessed
 from .progress import Progress
@@ -68,10 +69,13 @@ def write_examination(
 
     _save_array(folder / IMAGES, prepared.images)
     write_volume(prepared.working_grid.image(prepared.organ_mask.astype(np.uint8)), folder / ORGAN_MASK)
-    store = compute_features(
-        network, prepared.images, prepared.organ_mask, folder / FEATURES, progress=progress
-    )
-    _save_array(folder / BASE_PROBABILITY, predict_probability(network.head, store, progress=progress))
+
+    def run(device: str) -> NDArray[np.float32]:
+        images, organ = prepared.images, prepared.organ_mask
+        store = compute_features(network, images, organ, folder / FEATURES, device=device, progress=progress)
+        return predict_probability(network.head, store, device=device, progress=progress)
+
+    _save_array(folder / BASE_PROBABILITY, on_best_device(run))
 
 
 def open_examination(case: Case, name: str) -> PreparedExamination:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .annotation import load_tuned_annotation
 from .atomic import replace_when_complete
 from .case import Case
+from .device import on_best_device
 from .geometry import resample_labelmap
 from .lesions import binarize
 from .model_card import ModelCard
@@ -46,7 +47,8 @@ def segment_examination(
     card, head = _head(case, run["tuned"])
     examination = open_examination(case, run["examination"])
     record = examination.record
-    probability = predict_probability(head, examination.features(), progress=progress)
+    store = examination.features()
+    probability = on_best_device(lambda d: predict_probability(head, store, device=d, progress=progress))
     lesions = binarize(probability, examination.organ_mask, card.post_processing)
     segmentation = Segmentation(lesions, probability, record.working_grid, record.user_grid)
     earlier = None
@@ -70,13 +72,15 @@ def compute_uncertainty(
 
     _card, head = _head(case, result.run["tuned"])
     examination = open_examination(case, result.run["examination"])
-    _mean, deviation = monte_carlo_dropout(
-        head,
-        examination.features(),
-        repetitions=dropout["repetitions"],
-        seed=dropout["seed"],
-        progress=progress,
-    )
+    store = examination.features()
+
+    def sample(device: str) -> NDArray[np.float32]:
+        repetitions, seed = dropout["repetitions"], dropout["seed"]
+        return monte_carlo_dropout(
+            head, store, repetitions=repetitions, seed=seed, device=device, progress=progress
+        )[1]
+
+    deviation = on_best_device(sample)
     record = examination.record
     add_uncertainty(result, deviation, record.working_grid, record.user_grid, dropout)
 
@@ -106,7 +110,8 @@ def _baseline_lesions_on_followup(
     from .prediction import predict_probability
 
     baseline = open_examination(case, "baseline")
-    probability = predict_probability(head, baseline.features(), progress=within(progress, "baseline"))
+    store, reporting = baseline.features(), within(progress, "baseline")
+    probability = on_best_device(lambda d: predict_probability(head, store, device=d, progress=reporting))
     lesions = binarize(probability, baseline.organ_mask, card.post_processing)
     if tuned is not None:
         annotation = load_tuned_annotation(case, tuned)

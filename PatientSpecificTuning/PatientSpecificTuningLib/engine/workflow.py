@@ -26,6 +26,7 @@ from .annotation import save_annotation
 from .case import EXAMINATIONS
 from .case import Case
 from .case import case_exists
+from .device import on_best_device
 from .errors import InputError
 from .evaluation import evaluate_result
 from .lesions import binarize
@@ -194,8 +195,11 @@ def prepare_tuning(
     folder = _patch_folder(case)
     forget_patches(folder, besides=slices)
     count = settings.patches_per_slice(len(slices))
-    pool_patches(
-        network, baseline.images, baseline.organ_mask, slices, count, settings, folder, progress=progress
+    examination = (network, baseline.images, baseline.organ_mask)
+    on_best_device(
+        lambda device: pool_patches(
+            *examination, slices, count, settings, folder, device=device, progress=progress
+        )
     )
 
 
@@ -236,16 +240,19 @@ def tune(
     card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
     predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
-    head = tune_head(
-        network,
-        baseline.images,
-        baseline.organ_mask,
-        annotation.labels,
-        annotation.slices,
-        settings,
-        base_prediction=predicted,
-        patch_folder=_patch_folder(case),
-        progress=progress,
+    head = on_best_device(
+        lambda device: tune_head(
+            network,
+            baseline.images,
+            baseline.organ_mask,
+            annotation.labels,
+            annotation.slices,
+            settings,
+            base_prediction=predicted,
+            patch_folder=_patch_folder(case),
+            device=device,
+            progress=progress,
+        )
     )
     with case.new_version("tuned") as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)

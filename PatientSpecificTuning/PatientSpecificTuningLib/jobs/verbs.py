@@ -9,6 +9,7 @@ from typing import Any
 
 from ..engine import workflow
 from ..engine.case import Case
+from ..engine.device import describe_device
 from ..engine.errors import InputError
 from ..engine.progress import Progress
 from .memory import total_memory_gb
@@ -28,8 +29,7 @@ def hello(progress: Progress) -> Answer:
     return {
         "python": sys.version.split()[0],
         "torch": str(torch.__version__),
-        # The verbs run on the CPU, also where there is a GPU.
-        "device": f"CPU, {torch.get_num_threads()} threads",
+        "device": describe_device(),
         "memory_gb": total_memory_gb(),
     }
 

@@ -38,6 +38,7 @@ from .packages import ensurePackages
 from .parameters import PanelParameters
 
 CORRECTED_LABELS = "corrections.nii.gz"
+LOG_NAME = "worker.log"
 
 
 class TuningLogic:
@@ -63,6 +64,7 @@ class TuningLogic:
         self._checked: tuple[Any, ...] | None = None
         self._problems: list[str] = []
         self._isWarm = False
+        client.logged.connect(self._keepInLog)
         self.progressed, self.failed, self.prepared = Signal(), Signal(), Signal()
         self.segmented, self.busyChanged, self.workerKnown = Signal(), Signal(), Signal()
 
@@ -303,6 +305,13 @@ class TuningLogic:
         """Begin again with another scene's parameter node."""
         self._parameters = PanelParameters(parameterNode)
         self._corrections = self._checked = None
+
+    def _keepInLog(self, line: str) -> None:
+        """What the worker says beside its answers stands in the case folder."""
+        folder = Path(self._parameters.caseFolder or "")
+        if self._parameters.caseFolder and folder.is_dir():
+            with (folder / LOG_NAME).open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
 
     def _beginCorrections(self, case: Case) -> Corrections:
         parameters = self._parameters
