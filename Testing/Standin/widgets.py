@@ -19,6 +19,7 @@ class CollapsibleButton(QtWidgets.QWidget):
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
         self._text, self._collapsed = "", False
+        self._hidden: list[QtWidgets.QWidget] = []
 
     def _setText(self, text: str) -> None:
         self._text = text
@@ -31,9 +32,15 @@ class CollapsibleButton(QtWidgets.QWidget):
 
     def _showContents(self) -> None:
         layout = self.layout()
-        for i in range(layout.count() if layout else 0):
-            if layout.itemAt(i).widget() is not None:
-                layout.itemAt(i).widget().setVisible(not self._collapsed)
+        contents = [layout.itemAt(i).widget() for i in range(layout.count())] if layout else []
+        if self._collapsed:
+            # What the module has hidden itself stays hidden when the section opens.
+            self._hidden += [widget for widget in contents if widget is not None and not widget.isHidden()]
+            for widget in self._hidden:
+                widget.setVisible(False)
+        else:
+            while self._hidden:
+                self._hidden.pop().setVisible(True)
         self.setMaximumHeight(26 if self._collapsed else 16777215)
 
     def showEvent(self, event) -> None:

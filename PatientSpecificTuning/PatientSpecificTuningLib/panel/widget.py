@@ -106,6 +106,7 @@ class PanelController(VTKObservationMixin):
             self._watchDrawing()
 
     def _afterPreparing(self) -> None:
+        self.ui.statusLabel.text = ""
         self.update()
         self.ui.patientSection.collapsed = True
         self.ui.correctSection.collapsed = False
