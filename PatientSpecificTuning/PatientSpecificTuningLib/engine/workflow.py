@@ -265,7 +265,10 @@ def evaluate(
     number: str = "current",
     slices: Sequence[int] | None = None,
 ) -> dict[str, float | None]:
-    """Compare a result with known lesions: dice, avd, hd95, recall and f1; None where undefined.
+    """Compare a result with known lesions by the metrics of the model's task; None where undefined.
+
+    These are dice, avd, hd95, recall and f1 for segmentation, and tpr, fpc, f1, dice, tpr_small and tpr_large for
+    detection, which also leaves detections.nii.gz and detections.csv in the folder of the result.
 
     Args:
         reference: labelmap of the known lesions, on any grid.
