@@ -90,19 +90,23 @@ def _baseline_lesions_on_followup(
         annotation = load_tuned_annotation(case, tuned)
         lesions[list(annotation.slices)] = annotation.labels[list(annotation.slices)]
     image = baseline.record.working_grid.image(lesions.astype(np.uint8))
-    transform = _transform_between(case, baseline, followup, progress)
+    transform = _transform_between(case, baseline, followup, card.pathways[0].key_index, progress)
     return sitk.GetArrayFromImage(resample_labelmap(image, followup.record.user_grid, transform)) > 0
 
 
 def _transform_between(
-    case: Case, baseline: PreparedExamination, followup: PreparedExamination, progress: Progress | None
+    case: Case,
+    baseline: PreparedExamination,
+    followup: PreparedExamination,
+    key: int,
+    progress: Progress | None,
 ) -> sitk.Transform:
-    """Maps points of the follow-up to the baseline; computed once and kept in the case."""
+    """Maps points of the follow-up to the baseline, found on the channel `key`; computed once, kept in the case."""
     path = case.folder / TRANSFORM
     if path.is_file():
         return sitk.ReadTransform(str(path))
-    moving = baseline.record.working_grid.image(np.asarray(baseline.images[0]))
-    fixed = followup.record.working_grid.image(np.asarray(followup.images[0]))
+    moving = baseline.record.working_grid.image(np.asarray(baseline.images[key]))
+    fixed = followup.record.working_grid.image(np.asarray(followup.images[key]))
     mask = followup.record.working_grid.image(followup.organ_mask.astype(np.uint8))
     transform = align(moving, fixed, method="rigid", fixed_mask=mask, progress=progress)
     with replace_when_complete(path) as temporary:

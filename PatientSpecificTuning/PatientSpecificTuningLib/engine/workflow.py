@@ -32,8 +32,11 @@ from .model_card import read_model_card
 from .model_choice import choose_model
 from .model_choice import model_identity
 from .model_choice import model_of_case
+from .preparation import Channels
+from .preparation import Files
 from .preparation import PreparationOptions
 from .preparation import examination_inputs
+from .preparation import given_files
 from .preparation import preprocess_input
 from .preparation import record_of
 from .prepared import open_examination
@@ -41,13 +44,11 @@ from .prepared import write_examination
 from .progress import Progress
 from .progress import within
 from .results import Result
-from .scan_files import ExaminationFiles
 from .segmentation import segment_examination
 from .slice_proposal import SliceProposal
 from .slice_proposal import propose_slices
 
 CaseLike = Case | Path | str
-Files = ExaminationFiles | Mapping[str, Path | str | Sequence[Path | str]]
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,11 @@ def prepare(
     followup: Files | None = None,
     baseline_mask: Path | str | None = None,
     followup_mask: Path | str | None = None,
+    baseline_channels: Channels | None = None,
+    followup_channels: Channels | None = None,
     model: Path | str | None = None,
-    registration: str = "rigid",
+    registration: str | None = None,
+    motion_correction: str | None = None,
     bias_correction: bool | None = None,
     missing_sequence: str = "error",
     progress: Progress | None = None,
@@ -80,10 +84,16 @@ def prepare(
         folder: the case folder, new or to be resumed.
         baseline: files by sequence name; several files of one sequence are its channels.
         followup: the same for the follow-up.
-        baseline_mask: organ mask; without one a brain mask is estimated.
+        baseline_mask: organ mask; without one a brain mask is estimated, for other organs it is needed.
         followup_mask: the same for the follow-up.
+        baseline_channels: by sequence name, which of its volumes, counted from 1, serves each channel of the model,
+            such as {"DCE": (1, 1, 2, 3)}; needed only where volumes are missing or in another order.
+        followup_channels: the same for the follow-up.
         model: a model folder or the name of a shipped model; None is the default shipped model.
-        registration: "rigid", "bspline" or "none".
+        registration: how the other sequences are brought onto the first, "rigid", "bspline" or "none"; None as the
+            model card says.
+        motion_correction: "groupwise" brings the volumes of every sequence into one position, "none" takes them as
+            they lie; None as the model card says.
         bias_correction: N4 on or off; None as the model card says.
         missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
 
@@ -94,14 +104,14 @@ def prepare(
 
     model_folder = choose_model(model)
     given = {
-        name: _examination_files(files, mask)
-        for name, files, mask in (
-            ("baseline", baseline, baseline_mask),
-            ("followup", followup, followup_mask),
+        name: given_files(files, mask, channels)
+        for name, files, mask, channels in (
+            ("baseline", baseline, baseline_mask, baseline_channels),
+            ("followup", followup, followup_mask, followup_channels),
         )
         if files is not None
     }
-    options = PreparationOptions(registration, bias_correction, missing_sequence)
+    options = PreparationOptions(registration, bias_correction, missing_sequence, motion_correction)
     identity = model_identity(model_folder)
     inputs = examination_inputs(given, read_model_card(model_folder), options)
     if case_exists(Path(folder)):
@@ -298,16 +308,6 @@ def result(case: CaseLike, number: str = "current") -> Result:
 
 def _opened(case: CaseLike) -> Case:
     return case if isinstance(case, Case) else Case.open(Path(case))
-
-
-def _examination_files(files: Files, mask: Path | str | None) -> ExaminationFiles:
-    if isinstance(files, ExaminationFiles):
-        return files if mask is None else ExaminationFiles(files.sequences, Path(mask), files.lesions)
-    sequences = {
-        name: [Path(paths)] if isinstance(paths, Path | str) else [Path(path) for path in paths]
-        for name, paths in files.items()
-    }
-    return ExaminationFiles(sequences, None if mask is None else Path(mask))
 
 
 def _tuned_number(case: Case, weights: str) -> str | None:
