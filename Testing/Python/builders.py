@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.model_card import ModelCard
+from PatientSpecificTuningLib.engine.model_card import Pathway
+from PatientSpecificTuningLib.engine.model_card import PostProcessing
 
 
 def tiny_card(**changes: Any) -> ModelCard:
@@ -19,6 +21,22 @@ def tiny_card(**changes: Any) -> ModelCard:
         "dilation_rates": (1, 2, 2, 1, 1),
     }
     return ModelCard(**(values | changes))
+
+
+def detection_card(**changes: Any) -> ModelCard:
+    """A tiny card for the liver: four phases and three b-values, lesions judged as objects."""
+    values: dict[str, Any] = {
+        "task": "detection",
+        "organ": "liver",
+        "pathways": (
+            Pathway("DCE", 4, key_channel=3),
+            Pathway("DWI", 3, channel_labels=("b10", "b150", "b1000"), key_channel=1),
+        ),
+        "post_processing": PostProcessing(opening=True),
+        "bias_correction": False,
+        "proposed_slices": None,
+    }
+    return tiny_card(**(values | changes))
 
 
 def blob_examination(

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PatientSpecificTuningLib.engine.metrics import detection_metrics
 from PatientSpecificTuningLib.engine.metrics import hausdorff_95
+from PatientSpecificTuningLib.engine.metrics import metric_names
 from PatientSpecificTuningLib.engine.metrics import segmentation_metrics
+from PatientSpecificTuningLib.engine.metrics import summarize
+from PatientSpecificTuningLib.engine.metrics import task_metrics
 from scipy import ndimage
 
 SPACING = (1.0, 1.0, 3.0)
@@ -65,32 +68,79 @@ def test_a_mask_agrees_with_itself(mask) -> None:
 
 @given(masks, masks)
 @settings(deadline=None)
-def test_found_and_missed_lesions_are_all_lesions(reference, prediction) -> None:
-    metrics = detection_metrics(reference, prediction)
+def test_detection_counts_add_up(reference, prediction) -> None:
+    metrics = detection_metrics(reference, prediction, SPACING)
     lesions = ndimage.label(reference, np.ones((3, 3, 3)))[1]
     objects = ndimage.label(prediction, np.ones((3, 3, 3)))[1]
-    assert metrics.found + metrics.missed == lesions
-    assert 0 <= metrics.false_positives <= objects
+    assert 0 <= metrics.fpc <= objects
+    assert (metrics.tpr is None) == (lesions == 0)
+    found = (metrics.tpr or 0) * lesions
+    assert found == pytest.approx(round(found))
+    assert metrics.dice == segmentation_metrics(reference, prediction, SPACING).dice
+
+
+@pytest.mark.parametrize(
+    ("reference", "prediction", "expected"),
+    [
+        (EMPTY, EMPTY, {"tpr": None, "fpc": 0, "f1": None, "dice": None}),
+        (EMPTY, ONE, {"tpr": None, "fpc": 1, "f1": 0, "dice": 0}),
+        (ONE, EMPTY, {"tpr": 0, "fpc": 0, "f1": 0, "dice": 0}),
+        (ONE, ONE, {"tpr": 1, "fpc": 0, "f1": 1, "dice": 1}),
+    ],
+)
+def test_undefined_detection_metrics_are_none(reference, prediction, expected) -> None:
+    values = detection_metrics(reference, prediction, SPACING).as_dict()
+    small = values.pop("tpr_small")
+    assert values.pop("tpr_large") is None
+    assert values == expected
+    assert small == expected["tpr"]
 
 
 def test_lesions_that_touch_at_a_corner_are_one() -> None:
-    metrics = detection_metrics(_mask((0, 1, 1), (1, 2, 2)), _mask((1, 2, 2)))
-    assert (metrics.found, metrics.missed) == (1, 0)
+    metrics = detection_metrics(_mask((0, 1, 1), (1, 2, 2)), _mask((1, 2, 2)), SPACING)
+    assert (metrics.tpr, metrics.fpc) == (1, 0)
 
 
 def test_one_object_over_two_lesions_finds_both() -> None:
     reference = _mask((1, 3, 1), (1, 3, 5))
     prediction = np.zeros(SHAPE, dtype=bool)
     prediction[1, 3, 1:6] = True
-    metrics = detection_metrics(reference, prediction)
-    assert (metrics.tpr, metrics.false_positives, metrics.f1) == (1, 0, 1)
+    metrics = detection_metrics(reference, prediction, SPACING)
+    assert (metrics.tpr, metrics.fpc, metrics.f1) == (1, 0, 1)
 
 
 def test_f1_weighs_missed_lesions_and_false_objects() -> None:
-    metrics = detection_metrics(_mask((1, 1, 1), (1, 5, 1)), _mask((1, 1, 1), (1, 1, 5), (1, 5, 5)))
+    prediction = _mask((1, 1, 1), (1, 1, 5), (1, 5, 5))
+    metrics = detection_metrics(_mask((1, 1, 1), (1, 5, 1)), prediction, SPACING)
     assert metrics.tpr == 0.5
-    assert metrics.false_positives == 2
+    assert metrics.fpc == 2
     assert metrics.f1 == pytest.approx(2 * 0.5 * (1 / 3) / (0.5 + 1 / 3))
+
+
+def test_lesions_of_one_cubic_centimetre_are_large_and_smaller_ones_small() -> None:
+    reference = np.zeros((4, 12, 14), dtype=bool)
+    reference[0, 0:5, 0:5] = True  # 25 voxels of 40 mm3: exactly 1.0 cm3
+    reference[2, 0:4, 0:6] = True  # 24 voxels, found
+    reference[2, 8:10, 0:2] = True  # 4 voxels, missed
+    prediction = np.zeros_like(reference)
+    prediction[2, 0, 0] = True
+    metrics = detection_metrics(reference, prediction, (2.0, 2.0, 10.0))
+    assert (metrics.tpr_small, metrics.tpr_large) == (0.5, 0)
+    assert metrics.tpr == pytest.approx(1 / 3)
+
+
+def test_each_task_has_its_own_metrics() -> None:
+    assert set(task_metrics("segmentation", ONE, ONE, SPACING)) == set(metric_names("segmentation"))
+    assert set(task_metrics("detection", ONE, ONE, SPACING)) == set(metric_names("detection"))
+    assert metric_names("detection") == ("tpr", "fpc", "f1", "dice", "tpr_small", "tpr_large")
+
+
+def test_a_cohort_is_summarised_by_median_and_quartiles_of_the_defined_values() -> None:
+    cases = [{"tpr": 0.2, "fpc": 3}, {"tpr": None, "fpc": 0}, {"tpr": 0.6, "fpc": 1}, {"tpr": 1.0, "fpc": 8}]
+    summary = summarize(cases)
+    assert summary["tpr"] == pytest.approx({"median": 0.6, "q1": 0.4, "q3": 0.8, "cases": 3})
+    assert summary["fpc"] == pytest.approx({"median": 2, "q1": 0.75, "q3": 4.25, "cases": 4})
+    assert summarize([{"tpr": None}])["tpr"] == {"median": None, "q1": None, "q3": None, "cases": 0}
 
 
 def test_hausdorff_is_in_millimetres_along_every_axis() -> None:

@@ -74,6 +74,49 @@ def test_masks_are_told_apart_from_each_other(tmp_path: Path) -> None:
     assert found.change_mask == tmp_path / "change_mask.nii.gz"
 
 
+def test_a_liver_patient_is_recognised_with_phases_and_b_values_in_numeric_order(tmp_path: Path) -> None:
+    names = [
+        f"{visit}_{name}"
+        for visit in ("baseline", "followup")
+        for name in ("DCE.nii.gz", "DWI_b1000.nii.gz", "DWI_b10.nii.gz", "DWI_b150.nii.gz")
+    ]
+    masks = ["baseline_liver_mask.nii.gz", "followup_liver_mask.nii.gz", "baseline_metastases.nii.gz"]
+    found = find_examinations(_touch(tmp_path, *names, *masks, "followup_ADC_DWI.nii.gz"))
+    assert found.followup is not None
+    assert set(found.baseline.sequences) == {"DCE", "DWI"}
+    assert [p.name for p in found.followup.sequences["DWI"]] == [
+        f"followup_DWI_b{b}.nii.gz" for b in (10, 150, 1000)
+    ]
+    assert found.followup.organ_mask == tmp_path / "followup_liver_mask.nii.gz"
+    assert found.baseline.lesions == tmp_path / "baseline_metastases.nii.gz"
+    assert found.followup.lesions is None
+    assert any("DWI is followup_DWI_b10.nii.gz, " in note for note in found.notes)
+
+
+@pytest.mark.parametrize("stem", ["phase_{}", "DCE_phase{}", "dyn{}_DCE", "baseline_Phase {}", "DCE_{}"])
+def test_phases_in_files_of_their_own_are_one_series(tmp_path: Path, stem: str) -> None:
+    names = [f"{stem.format(number)}.nii.gz" for number in range(1, 13)]
+    found = find_examinations(_touch(tmp_path, *names))
+    assert [path.name for path in found.baseline.sequences["DCE"]] == names
+    assert any("(12 files)" in note for note in found.notes)
+
+
+def test_a_file_that_holds_all_phases_wins_over_single_ones(tmp_path: Path) -> None:
+    found = find_examinations(_touch(tmp_path, "DCE.nii.gz", "DCE_phase_1.nii.gz", "DCE_phase_2.nii.gz"))
+    assert found.baseline.sequences["DCE"] == [tmp_path / "DCE.nii.gz"]
+
+
+def test_a_phase_that_is_there_twice_is_an_error_that_names_both(tmp_path: Path) -> None:
+    _touch(tmp_path, "a/DWI_b10.nii.gz", "b/DWI_b10.nii.gz", "a/DWI_b150.nii.gz")
+    with pytest.raises(InputError, match=r"a.DWI_b10.*b.DWI_b10.*could both be the DWI 10"):
+        find_examinations(tmp_path)
+
+
+def test_a_map_of_the_transmit_field_is_no_diffusion(tmp_path: Path) -> None:
+    found = find_examinations(_touch(tmp_path, "FLAIR.nii.gz", "B1.nii.gz", "b50.nii.gz"))
+    assert found.baseline.sequences["DWI"] == [tmp_path / "b50.nii.gz"]
+
+
 def test_a_plainer_name_wins_over_a_variant(tmp_path: Path) -> None:
     found = find_examinations(_touch(tmp_path, "FLAIR.nii.gz", "FLAIR_biascorrected.nii.gz"))
     assert found.baseline.sequences["FLAIR"] == [tmp_path / "FLAIR.nii.gz"]
@@ -142,6 +185,11 @@ def test_files_given_one_by_one_tell_their_sequence_by_name() -> None:
         "T1": [Path("a/x_T1.nii")],
         "FLAIR": [Path("x_flair.nii.gz")],
     }
+
+
+def test_phases_and_b_values_given_one_by_one_are_recognised() -> None:
+    given = [Path("phase_03.nii"), Path("x_b150.nii.gz"), Path("phase_01.nii")]
+    assert single_roles(given) == {"DCE": [given[0], given[2]], "DWI": [given[1]]}
 
 
 def test_a_file_whose_name_tells_no_sequence_asks_for_it() -> None:

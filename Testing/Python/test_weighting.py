@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PatientSpecificTuningLib.engine.detection import match_lesions
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.weighting import weight_map
 
@@ -45,6 +46,34 @@ def test_detection_weights_of_a_found_a_missed_and_a_false_lesion() -> None:
     assert weights[0, 1].tolist() == [1, 0, 2, 0, 1, 1, 1, 1, 1]
     assert weights[0, 5].tolist() == [1, 5, 5, 1, 1, 1, 1, 1, 1]
     assert (weights[1] == 1).all()
+
+
+def test_an_object_that_meets_a_lesion_in_another_slice_is_attached_to_it() -> None:
+    labels, predicted = np.zeros((2, *SHAPE), dtype=bool)
+    labels[0, 2, 2] = True
+    predicted[0, 2, 2] = predicted[1, 3, 3:6] = True  # one object, joined at a corner
+    weights = weight_map(labels, predicted, "detection")
+    assert weights[0, 2, 2] == 2
+    assert (weights[1, 3, 3:6] == 0).all()
+
+
+def test_an_object_beside_a_lesion_has_not_found_it() -> None:
+    labels, predicted = np.zeros((2, *SHAPE), dtype=bool)
+    labels[0, 2, 2:4] = True
+    predicted[0, 2, 4:6] = True
+    weights = weight_map(labels, predicted, "detection")
+    assert weights[0, 2].tolist() == [1, 1, 5, 5, 1, 1, 1, 1, 1]
+
+
+@given(masks, masks)
+@settings(deadline=None)
+def test_detection_weights_agree_with_how_detection_is_judged(labels, predicted) -> None:
+    weights, match = weight_map(labels, predicted, "detection"), match_lesions(labels, predicted)
+    for number, found in enumerate(match.found, start=1):
+        expected = {0, 2} if found else {5}
+        assert set(weights[match.lesions == number]) <= expected
+    for number, hit in enumerate(match.hits, start=1):
+        assert set(weights[(match.objects == number) & ~labels]) <= ({0} if hit else {1})
 
 
 def test_an_unknown_scheme_is_refused() -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict
 from dataclasses import dataclass
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic import write_text
+from .tables import write_table
 
 GROWTH_THRESHOLD = 0.3
 CHANGES = ("new", "grown", "stable", "shrunk", "vanished", "merged", "split")
@@ -70,17 +66,7 @@ def compare_lesions(
 
 def write_change_table(rows: Sequence[ChangeRow], path: Path) -> None:
     """Write the table as CSV with a header; several labels of one group are separated by spaces."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(ChangeRow)], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        values = asdict(row)
-        for name in ("baseline_labels", "followup_labels"):
-            values[name] = " ".join(str(label) for label in values[name])
-        for name in ("baseline_volume_mm3", "followup_volume_mm3"):
-            values[name] = round(values[name], 3)
-        writer.writerow(values)
-    write_text(path, text.getvalue())
+    write_table(rows, ChangeRow, path)
 
 
 Group = tuple[tuple[int, ...], tuple[int, ...]]

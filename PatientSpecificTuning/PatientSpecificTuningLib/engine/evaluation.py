@@ -13,12 +13,21 @@ from numpy.typing import NDArray
 from .atomic import write_text
 from .case import Case
 from .content_hash import content_hash
+from .detection import DetectionRow
+from .detection import Match
+from .detection import detection_table
+from .detection import match_lesions
 from .errors import InputError
 from .geometry import Grid
 from .geometry import resample_labelmap
-from .metrics import segmentation_metrics
+from .metrics import task_metrics
+from .model_card import read_model_card
+from .model_choice import model_of_case
+from .results import DETECTION_TABLE
 from .results import Result
+from .tables import write_table
 from .volumes import read_labelmap
+from .volumes import write_volume
 
 EVALUATION = "evaluation.json"
 
@@ -26,21 +35,26 @@ EVALUATION = "evaluation.json"
 def evaluate_result(
     case: Case, result: Result, reference: Path, *, slices: Sequence[int] | None = None
 ) -> dict[str, float | None]:
-    """Metrics of a result; also kept beside it as evaluation.json.
+    """Metrics of a result for the task of its model; also kept beside it as evaluation.json.
+
+    A detection judged as a whole also leaves which lesion was found, missed or false: detections.nii.gz and
+    detections.csv.
 
     Args:
         reference: labelmap of the known lesions, on any grid.
         slices: judge these slices of the working grid only; None judges everything on the user's grid.
 
     Raises:
-        InputError: the labelmap cannot be used.
+        InputError: the labelmap cannot be used, or the model of the case is gone.
     """
     record = case.record(result.run["examination"])
+    task = _task(case)
     grid: Grid = record.user_grid if slices is None else record.working_grid
     known = _on_grid(reference, "reference labelmap", grid)
     found = _on_grid(result.labelmap, "result", grid)
-    metrics = segmentation_metrics(known, found, _spacing(grid), slices=slices)
-    values = metrics.as_dict()
+    values = task_metrics(task, known, found, _spacing(grid), slices=slices)
+    if task == "detection" and slices is None:
+        _write_detections(result, match_lesions(known, found), grid)
     kept = {
         "reference": content_hash([reference], "reference labelmap").sha256,
         "slices": None if slices is None else [int(i) for i in slices],
@@ -69,7 +83,24 @@ def evaluate_change(case: Case, result: Result, change_mask: Path) -> dict[str, 
     found = _on_grid(result.labelmap, "result", grid) ^ _on_grid(
         result.baseline_lesions, "baseline lesions", grid
     )
-    return segmentation_metrics(known, found, _spacing(grid)).as_dict()
+    return task_metrics(_task(case), known, found, _spacing(grid))
+
+
+def _task(case: Case) -> str:
+    return read_model_card(model_of_case(case)).task
+
+
+def _write_detections(result: Result, match: Match, grid: Grid) -> None:
+    image = grid.image(match.outcome())
+    write_volume(image, result.detections)
+    probability = sitk.GetArrayFromImage(sitk.ReadImage(str(result.probability)))
+    # Without repetitions the deviation is not available, which is not the same as certain.
+    deviation = np.full(probability.shape, np.nan, dtype=np.float32)
+    if result.uncertainty is not None:
+        deviation = sitk.GetArrayFromImage(sitk.ReadImage(str(result.uncertainty)))
+    to_world = image.TransformContinuousIndexToPhysicalPoint
+    rows = detection_table(match, grid.voxel_volume_mm3, to_world, probability, deviation)
+    write_table(rows, DetectionRow, result.folder / DETECTION_TABLE)
 
 
 def _on_grid(path: Path, name: str, grid: Grid) -> NDArray[np.bool_]:

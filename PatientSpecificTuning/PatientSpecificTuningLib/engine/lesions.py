@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from collections.abc import Sequence
-from dataclasses import asdict
 from dataclasses import dataclass
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .atomic import write_text
 from .model_card import PostProcessing
+from .tables import write_table
 
 EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=int)
 IN_PLANE_PLUS = ndimage.generate_binary_structure(2, 1)[None]
@@ -118,9 +114,4 @@ def lesion_table(
 
 def write_lesion_table(rows: Sequence[LesionRow], path: Path) -> None:
     """Write the table as CSV with a header, also when there is no lesion."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(LesionRow)], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(row).items()})
-    write_text(path, text.getvalue())
+    write_table(rows, LesionRow, path)

@@ -14,14 +14,33 @@ from .errors import InputError
 FORMAT_VERSION = 1
 CARD_NAME = "model.json"
 TASKS = ("segmentation", "detection")
+REGISTRATIONS = ("rigid", "bspline", "none")
+MOTION_CORRECTIONS = ("none", "groupwise")
 
 
 @dataclass(frozen=True)
 class Pathway:
-    """One pathway of the network: the MR sequence it sees and that sequence's number of channels."""
+    """One pathway of the network: the MR sequence it sees and what is to be known of that sequence's channels.
+
+    Attributes:
+        channel_labels: what each channel is, such as ("b10", "b150", "b1000") or the names of phases; files whose
+            names tell these b-values are put in this order. Empty where there is nothing to tell.
+        key_channel: the channel, counted from 1, that stands for the sequence: pictures show it, other sequences
+            and examinations are registered by it, and motion correction leaves it in place. None is the middle one.
+        motion_correction: "groupwise" brings all channels into the position of the key channel, as the paper does
+            with the phases of the liver; "none" takes them as they lie.
+    """
 
     sequence: str
     channels: int = 1
+    channel_labels: tuple[str, ...] = ()
+    key_channel: int | None = None
+    motion_correction: str = "none"
+
+    @property
+    def key_index(self) -> int:
+        """Index of the key channel, counted from 0."""
+        return self.channels // 2 if self.key_channel is None else self.key_channel - 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +81,10 @@ class ModelCard:
     Attributes:
         missing_sequences: sequences that the network was trained to do without; a missing one becomes zeros.
         spacing_in_plane_mm: pixel size on which the network works.
+        registration: how the other sequences are brought onto the first: "rigid", "bspline" (rigid, then B-spline)
+            or "none".
+        proposed_slices: baseline slices to correct; None for every slice with a lesion, which the liver needs
+            (paper, "Number of slices").
         class_weights: loss weight of background and of lesion pixels.
         results: figures reached on examinations that the judged weights had not seen.
     """
@@ -79,6 +102,8 @@ class ModelCard:
     spacing_in_plane_mm: float = 0.958
     normalization: Normalization = Normalization()
     bias_correction: bool = True
+    registration: str = "rigid"
+    proposed_slices: int | None = 2
     missing_sequences: tuple[str, ...] = ()
     post_processing: PostProcessing = PostProcessing()
     class_weights: tuple[float, float] = (1.0, 5.0)
@@ -124,7 +149,7 @@ class ModelCard:
             raise InputError(message)
         try:
             parts = dict(values)
-            parts["pathways"] = tuple(Pathway(**pathway) for pathway in parts["pathways"])
+            parts["pathways"] = tuple(_pathway(values) for values in parts["pathways"])
             normalization = dict(parts["normalization"])
             normalization["clip_percentiles"] = tuple(normalization["clip_percentiles"])
             parts["normalization"] = Normalization(**normalization)
@@ -147,21 +172,44 @@ class ModelCard:
 _TUPLES = ("block_layers", "dilation_rates", "class_weights", "missing_sequences", "attribution", "limits")
 
 
+def _pathway(values: dict[str, Any]) -> Pathway:
+    return Pathway(**{**values, "channel_labels": tuple(values.get("channel_labels", ()))})
+
+
 def _check(card: ModelCard) -> None:
-    problem = ""
-    if card.task not in TASKS:
-        problem = f"its task is {card.task!r} instead of one of {', '.join(TASKS)}"
-    elif not card.pathways or any(pathway.channels < 1 for pathway in card.pathways):
-        problem = "every pathway needs at least one channel"
-    elif len(card.block_layers) != len(card.dilation_rates):
-        problem = f"it names {len(card.block_layers)} blocks but {len(card.dilation_rates)} dilation rates"
-    elif min(*card.block_layers, *card.dilation_rates, card.kernels, card.head_kernels) < 1:
-        problem = "layers, dilation rates and kernels must be at least 1"
-    elif not 0 <= card.dropout < 1:
-        problem = f"its dropout rate is {card.dropout}"
+    problem = _problem(card) or next(filter(None, map(_pathway_problem, card.pathways)), "")
     if problem:
         message = f"The model card of {card.name} is not valid: {problem}; correct {CARD_NAME} or use another model."
         raise InputError(message)
+
+
+def _problem(card: ModelCard) -> str:
+    if card.task not in TASKS:
+        return f"its task is {card.task!r} instead of one of {', '.join(TASKS)}"
+    if card.registration not in REGISTRATIONS:
+        return f"its registration is {card.registration!r} instead of one of {', '.join(REGISTRATIONS)}"
+    if not card.pathways or any(pathway.channels < 1 for pathway in card.pathways):
+        return "every pathway needs at least one channel"
+    if len(card.block_layers) != len(card.dilation_rates):
+        return f"it names {len(card.block_layers)} blocks but {len(card.dilation_rates)} dilation rates"
+    if min(*card.block_layers, *card.dilation_rates, card.kernels, card.head_kernels) < 1:
+        return "layers, dilation rates and kernels must be at least 1"
+    if not 0 <= card.dropout < 1:
+        return f"its dropout rate is {card.dropout}"
+    if card.proposed_slices is not None and card.proposed_slices < 1:
+        return f"it proposes {card.proposed_slices} slices"
+    return ""
+
+
+def _pathway_problem(pathway: Pathway) -> str:
+    name, channels, labels = pathway.sequence, pathway.channels, pathway.channel_labels
+    if len(labels) not in (0, channels):
+        return f"{name} has {channels} channels but {len(labels)} labels"
+    if pathway.key_channel is not None and not 1 <= pathway.key_channel <= channels:
+        return f"the key channel of {name} is {pathway.key_channel} of {channels}"
+    if pathway.motion_correction not in MOTION_CORRECTIONS:
+        return f"the motion correction of {name} is not one of {', '.join(MOTION_CORRECTIONS)}"
+    return ""
 
 
 def read_model_card(folder: Path) -> ModelCard:

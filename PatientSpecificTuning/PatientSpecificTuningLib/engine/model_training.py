@@ -19,7 +19,8 @@ from .atomic import write_text
 from .errors import InputError
 from .geometry import resample_labelmap
 from .lesions import binarize
-from .metrics import segmentation_metrics
+from .metrics import summarize
+from .metrics import task_metrics
 from .model_card import ModelCard
 from .model_card import read_model_card
 from .preparation import PreparationOptions
@@ -91,7 +92,12 @@ def train_model(
         examination.name: judge(network, card, examination, spacing) for examination, spacing in judged
     }
     save_model(output, replace(card, results=results), network)
-    return {"model": str(output), "iterations": run.progress.iteration, "validation": results}
+    return {
+        "model": str(output),
+        "iterations": run.progress.iteration,
+        "validation": results,
+        "summary": summarize(list(results.values())),
+    }
 
 
 def annotated_examinations(
@@ -125,7 +131,7 @@ def judge(
     found = binarize(
         predict_probability_plain(network, images, examination.organ), examination.organ, card.post_processing
     )
-    return segmentation_metrics(examination.lesions, found, spacing).as_dict()
+    return task_metrics(card.task, examination.lesions, found, spacing)
 
 
 def _examination(

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .bias_field import bias_field
+from .channels import described
 from .errors import InputError
 from .geometry import Grid
 from .geometry import check_geometry
@@ -19,11 +20,15 @@ from .geometry import resample_labelmap
 from .geometry import working_grid
 from .model_card import ModelCard
 from .model_card import Pathway
+from .motion_correction import correct_motion
+from .motion_correction import corrected_sequences
 from .normalization import normalize
 from .organ_mask import estimate_brain_mask
 from .progress import Progress
 from .progress import part
 from .registration import align
+
+GRID_TOLERANCE_MM = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,14 @@ def preprocess_examination(
     organ_mask: sitk.Image | None,
     card: ModelCard,
     *,
-    registration: str = "rigid",
+    registration: str | None = None,
+    motion_correction: str | None = None,
     bias_correction: bool | None = None,
     progress: Progress | None = None,
 ) -> Preprocessed:
-    """Align all sequences to the first, correct the bias field, normalise inside the organ mask.
+    """Correct motion, align all sequences to the first, correct the bias field, normalise inside the organ mask.
+
+    What aligns a sequence is found on its key channel and moves all of its channels alike.
 
     Voxels outside the organ mask become 0, so that skull-stripped and whole-head images look alike to the
     network.
@@ -64,16 +72,14 @@ def preprocess_examination(
         name: what error messages call the examination, such as "baseline".
         sequences: float32 channel volumes of every pathway of the card, in its order.
         organ_mask: uint8 0/1 on any grid; None to estimate a brain mask.
-        registration: "rigid", "bspline" or "none".
+        registration: "rigid", "bspline" or "none", None as the card says.
+        motion_correction: "groupwise" for every sequence of several channels or "none", None as the card says.
         bias_correction: N4 on or off, None as the card says.
 
     Raises:
         InputError: what is given does not fit the card, or cannot be brought together.
     """
     _check_channels(name, sequences, card)
-    for volumes, pathway in zip(sequences, card.pathways, strict=True):
-        for volume in volumes:
-            check_geometry(volume, f"{name} {pathway.sequence}")
     reference = sequences[0][0]
     grid = working_grid(reference, card.spacing_in_plane_mm)
     notes: list[str] = []
@@ -82,6 +88,14 @@ def preprocess_examination(
     correct = card.bias_correction if bias_correction is None else bias_correction
     if not correct:
         notes.append(f"The bias field of the {name} was not corrected.")
+    corrected = corrected_sequences(card, motion_correction)
+    sequences = [
+        _motion_corrected(volumes, pathway, f"{name} {pathway.sequence}", mask_image, notes, progress)
+        if pathway.sequence in corrected
+        else volumes
+        for volumes, pathway in zip(sequences, card.pathways, strict=True)
+    ]
+    fixed = sequences[0][card.pathways[0].key_index]
     parts = []
     for done, (volumes, pathway) in enumerate(zip(sequences, card.pathways, strict=True)):
         what, stage = f"{name} {pathway.sequence}", f"Preprocessing {pathway.sequence}"
@@ -89,7 +103,9 @@ def preprocess_examination(
         if progress is not None:
             progress(stage, first)
         to_middle, to_last = part(progress, first, middle, stage), part(progress, middle, last, stage)
-        aligned = _aligned(volumes, reference, grid, mask_image, registration, what, notes, to_middle)
+        moving, method = volumes[pathway.key_index], registration or card.registration
+        transform = _alignment(moving, fixed, mask_image, method, what, notes, to_middle)
+        aligned = [resample(volume, grid, transform=transform) for volume in volumes]
         if correct:
             aligned = _bias_corrected(aligned, mask_image, to_last)
         parts.append(_normalized(aligned, mask, card, what))
@@ -99,7 +115,7 @@ def preprocess_examination(
 
 
 def _check_channels(name: str, sequences: Sequence[Sequence[sitk.Image]], card: ModelCard) -> None:
-    needs = ", ".join(_described(pathway) for pathway in card.pathways)
+    needs = ", ".join(described(pathway) for pathway in card.pathways)
     if len(sequences) != len(card.pathways):
         message = (
             f"The {name} has {len(sequences)} sequence(s) but the model {card.name} needs {needs};"
@@ -113,19 +129,42 @@ def _check_channels(name: str, sequences: Sequence[Sequence[sitk.Image]], card: 
                 f" {needs}; give exactly these volumes in acquisition order."
             )
             raise InputError(message)
+        _check_grids(f"{name} {pathway.sequence}", volumes)
 
 
-def _described(pathway: Pathway) -> str:
-    return pathway.sequence if pathway.channels == 1 else f"{pathway.sequence} ({pathway.channels} volumes)"
+def _check_grids(what: str, volumes: Sequence[sitk.Image]) -> None:
+    """The volumes of one sequence are one measurement: a voxel must be the same place in all of them."""
+    for volume in volumes:
+        check_geometry(volume, what)
+    first = Grid.of(volumes[0])
+    for number, volume in enumerate(volumes[1:], start=2):
+        if not first.same_as(Grid.of(volume), tolerance=GRID_TOLERANCE_MM):
+            sizes = [" x ".join(map(str, image.GetSize())) for image in (volumes[0], volume)]
+            message = (
+                f"Volume {number} of the {what} ({sizes[1]}) lies on another grid than volume 1 ({sizes[0]}); check"
+                " that all belong to one series, or resample them onto one grid."
+            )
+            raise InputError(message)
+
+
+def require_organ_mask(name: str, given: object | None, card: ModelCard) -> None:
+    """Make sure that there is an organ mask, or a brain, whose mask can be estimated.
+
+    Raises:
+        InputError: no mask is given for another organ.
+    """
+    if given is None and card.organ != "brain":
+        message = (
+            f"The {name} has no {card.organ} mask; give one, since it can only be estimated for the brain."
+        )
+        raise InputError(message)
 
 
 def _organ_mask(
     name: str, given: sitk.Image | None, reference: sitk.Image, grid: Grid, card: ModelCard, notes: list[str]
 ) -> sitk.Image:
+    require_organ_mask(name, given, card)
     if given is None:
-        if card.organ != "brain":
-            message = f"The {name} has no {card.organ} mask; give one, since it can only be estimated for the brain."
-            raise InputError(message)
         notes.append(f"The brain mask of the {name} was estimated; look at it before you trust the result.")
         given = estimate_brain_mask(reference, name=f"{name} {card.pathways[0].sequence}")
     else:
@@ -146,31 +185,47 @@ def _organ_mask(
     return mask
 
 
-def _aligned(
+def _motion_corrected(
     volumes: Sequence[sitk.Image],
-    reference: sitk.Image,
-    grid: Grid,
+    pathway: Pathway,
+    what: str,
     mask: sitk.Image,
-    registration: str,
+    notes: list[str],
+    progress: Progress | None,
+) -> Sequence[sitk.Image]:
+    stage = f"Correcting the motion of the {pathway.sequence}"
+    if progress is not None:
+        progress(stage, 0.0)
+    corrected, motion = correct_motion(volumes, mask, key=pathway.key_index, name=what)
+    if progress is not None:
+        progress(stage, 1.0)
+    notes.append(
+        f"The volumes of the {what} were brought into one position; one had moved by {motion:.1f} mm."
+        if motion
+        else f"The volumes of the {what} lie still, so their motion was not corrected."
+    )
+    return corrected
+
+
+def _alignment(
+    moving: sitk.Image,
+    fixed: sitk.Image,
+    mask: sitk.Image,
+    method: str,
     what: str,
     notes: list[str],
     progress: Progress | None,
-) -> list[sitk.Image]:
-    """All channels of a sequence on the working grid, moved together by what aligns the first of them."""
-    transform = sitk.Transform(3, sitk.sitkIdentity)
-    if volumes[0] is not reference:
-        compared = resample_labelmap(mask, Grid.of(reference))
-        transform = align(
-            volumes[0],
-            reference,
-            method=registration,
-            fixed_mask=compared,
-            name=f"{what} image",
-            progress=progress,
-        )
-        if transform.GetTransformEnum() != sitk.sitkIdentity:
-            notes.append(f"The {what} was registered to the first sequence.")
-    return [resample(volume, grid, transform=transform) for volume in volumes]
+) -> sitk.Transform:
+    """What brings a sequence, by its key channel, onto the key channel of the first one."""
+    if moving is fixed:
+        return sitk.Transform(3, sitk.sitkIdentity)
+    compared = resample_labelmap(mask, Grid.of(fixed))
+    transform = align(
+        moving, fixed, method=method, fixed_mask=compared, name=f"{what} image", progress=progress
+    )
+    if transform.GetTransformEnum() != sitk.sitkIdentity:
+        notes.append(f"The {what} was registered to the first sequence.")
+    return transform
 
 
 def _bias_corrected(

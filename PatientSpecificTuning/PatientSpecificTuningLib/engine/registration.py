@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from .errors import InputError
 from .geometry import Grid
 from .itk_progress import execute
+from .model_card import REGISTRATIONS
 from .progress import Progress
 from .progress import part
 
-METHODS = ("rigid", "bspline", "none")
 # An image that is aligned already must not be blurred by a needless interpolation.
 SMALLEST_MOTION_MM = 0.5
 SMALLEST_GAIN = 0.02
@@ -52,8 +52,8 @@ def align(
     Raises:
         InputError: the images cannot be brought together, or the method is not known.
     """
-    if method not in METHODS:
-        message = f"The registration {method!r} is not known; use one of {', '.join(METHODS)}."
+    if method not in REGISTRATIONS:
+        message = f"The registration {method!r} is not known; use one of {', '.join(REGISTRATIONS)}."
         raise InputError(message)
     identity = sitk.Transform(3, sitk.sitkIdentity)
     if method == "none" or _identical(moving, fixed):

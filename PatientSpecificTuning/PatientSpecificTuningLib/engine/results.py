@@ -30,6 +30,7 @@ LESION_LABELS = "lesion_labels.nii.gz"
 BASELINE_LESIONS = "baseline_lesions.nii.gz"
 LESION_TABLE, CHANGE_TABLE = "lesions.csv", "change.csv"
 WITHOUT_DROPOUT = {"repetitions": 0, "seed": 0}
+DETECTIONS, DETECTION_TABLE = "detections.nii.gz", "detections.csv"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Result:
     def baseline_lesions(self) -> Path:
         """Lesions of the baseline on this grid, uint8; exists where change was looked for."""
         return self.folder / BASELINE_LESIONS
+
+    @property
+    def detections(self) -> Path:
+        """Known lesions and objects as found (1), missed (2) or false (3); exists where detection was judged."""
+        return self.folder / DETECTIONS
 
     @property
     def uncertainty(self) -> Path | None:

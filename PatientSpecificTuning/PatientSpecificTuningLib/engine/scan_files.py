@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
+from .channels import b_value
+from .channels import phase_number
 from .errors import InputError
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -18,12 +20,19 @@ _UP = {"up"}
 _VISIT = re.compile(r"(?:timepoint|time|tp|visit|study|session|ses|scan|exam|examination)(\d+)")
 _VISIT_WORDS = {"timepoint", "time", "tp", "visit", "study", "session", "ses", "scan", "exam", "examination"}
 _SEQUENCES = {
+    "DCE": {"dce", "dynamic", "dyn"},
+    "DWI": {"dwi", "dw", "diffusion"},
     "FLAIR": {"flair", "t2flair"},
     "T1": {"t1", "t1w", "mprage", "t1mprage", "t1n", "spgr", "bravo"},
     "T2": {"t2", "t2w"},
     "PD": {"pd", "pdw"},
     "T1C": {"t1c", "t1ce", "t1gd", "t1post", "t1km"},
 }
+# Sequences that may lie in several files, one for each phase or b-value.
+_SERIES = {"DCE", "DWI"}
+_PHASE = re.compile(r"(?:phase|ph)\d+")
+# A lone b1 is a map of the transmit field.
+_B_VALUE = re.compile(r"b(?:val(?:ue)?)?(?:0|\d{2,})")
 _ORGAN = {"brain", "liver", "organ", "bet", "brainmask", "livermask", "organmask", "betmask", "icv"}
 _LESION = {
     "lesion",
@@ -37,22 +46,28 @@ _LESION = {
     "label",
     "labels",
 }
-_LESION |= {"seg", "segmentation", "metastases", "metastasis", "lesionmask", "reference"}
+_LESION |= {"seg", "segmentation", "metastases", "metastasis", "mets", "lesionmask", "reference"}
 _CHANGE = {"change", "changes"}
 _SHARED_ROLES = {"organ_mask", "change"}
 _FILLER = {"mask", "masks", "image", "img", "volume", "truth", "ground", "anat", "mr", "mri"}
-_NOT_A_ROLE = {"sign", "probability", "prob", "uncertainty", "transform"}
+_NOT_A_ROLE = {"sign", "probability", "prob", "uncertainty", "transform", "adc"}
 _SKIPPED_FOLDERS = {"raw"}
 _EXPLAINED = _FILLER | _ORGAN | _LESION | _CHANGE | set().union(*_SEQUENCES.values())
 
 
 @dataclass
 class ExaminationFiles:
-    """The files of one examination: sequences by name, organ mask and known lesions where there are any."""
+    """The files of one examination: sequences by name, organ mask and known lesions where there are any.
+
+    Attributes:
+        channels: for a sequence, which of its volumes, counted from 1, serves each channel of the model; a sequence
+            that is not named here has one volume for each channel.
+    """
 
     sequences: dict[str, list[Path]] = field(default_factory=dict)
     organ_mask: Path | None = None
     lesions: Path | None = None
+    channels: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,6 +86,7 @@ class _Candidate:
     visit: str
     role: str
     unexplained: int
+    number: int | None
 
 
 def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
@@ -85,7 +101,8 @@ def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
         match: only files whose path inside the folder contains this text are looked at.
 
     Of files with the same name in different folders, as for several resolutions of one scan, the one with the
-    fewest voxels is taken.
+    fewest voxels is taken. Files of a sequence whose names tell phases or b-values are its channels, in the order of
+    these numbers, unless one file holds them all.
 
     Raises:
         InputError: no folder, no images, no sequence, or two files that fit the same role equally well.
@@ -112,7 +129,7 @@ def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
             " or give them with --baseline and --followup."
         )
         raise InputError(message)
-    change = next((roles["change"] for roles in examinations if "change" in roles), None)
+    change = next((roles["change"][0] for roles in examinations if "change" in roles), None)
     return FoundFiles(found[0], found[1] if len(found) > 1 else None, change, notes)
 
 
@@ -142,7 +159,8 @@ def _classify(path: Path, relative: Path) -> _Candidate:
     role = _role(set(words), path) or _role(set(words + folder_words), path)
     # Folder names say where, not what, so only the file's own words count as unexplained.
     unexplained = sum(word not in _EXPLAINED for word in words)
-    return _Candidate(path, visit or folder_visit, role, unexplained)
+    number = b_value(relative.name) if role == "DWI" else phase_number(relative.name)
+    return _Candidate(path, visit or folder_visit, role, unexplained, number)
 
 
 def _without_timepoint(folder: str, words: list[str]) -> list[str] | None:
@@ -163,8 +181,10 @@ def _stem(name: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower()
+    # "phase_03" and "b=150" are one word each.
+    joined = re.sub(r"(?<![a-z0-9])(phase|ph|b|bval|bvalue)[ _=-]+(?=\d)", r"\1", spaced)
+    return [word for word in re.split(r"[^a-z0-9]+", joined) if word]
 
 
 def _split_visit(words: list[str]) -> tuple[str, list[str]]:
@@ -209,19 +229,37 @@ def _role(words: set[str], path: Path) -> str:
         return "mask"
     if words & _SEQUENCES["FLAIR"]:
         return "FLAIR"
+    if words & _SEQUENCES["DCE"] or any(map(_PHASE.fullmatch, words)):
+        return "DCE"
+    if words & _SEQUENCES["DWI"] or any(map(_B_VALUE.fullmatch, words)):
+        return "DWI"
     sequence = next((name for name in ("T1C", "T1", "T2", "PD") if words & _SEQUENCES[name]), "")
     return sequence or ("mask" if path.name.lower().endswith(".seg.nrrd") else "")
 
 
-def _take_roles(candidates: list[_Candidate], notes: list[str], owner: str) -> dict[str, Path]:
+def _take_roles(candidates: list[_Candidate], notes: list[str], owner: str) -> dict[str, list[Path]]:
     roles = {}
     for role in dict.fromkeys(c.role for c in candidates):
-        roles[role] = _best([c for c in candidates if c.role == role], role, owner, notes)
+        roles[role] = _files([c for c in candidates if c.role == role], role, owner, notes)
     if "mask" in roles:
-        path = roles.pop("mask")
-        roles.setdefault(_kind_of_mask(path), path)
-    notes += [f"{owner}: {role.replace('_', ' ')} is {path.name}." for role, path in roles.items()]
+        paths = roles.pop("mask")
+        roles.setdefault(_kind_of_mask(paths[0]), paths)
+    notes += [f"{owner}: {role.replace('_', ' ')} is {_listed(paths)}." for role, paths in roles.items()]
     return roles
+
+
+def _files(candidates: list[_Candidate], role: str, owner: str, notes: list[str]) -> list[Path]:
+    """The file of a role or, for a series without a file that holds it all, one file for each phase or b-value."""
+    whole = [c for c in candidates if c.number is None or role not in _SERIES]
+    if whole:
+        return [_best(whole, role, owner, notes)]
+    numbers = sorted({c.number for c in candidates if c.number is not None})
+    return [_best([c for c in candidates if c.number == n], f"{role} {n}", owner, notes) for n in numbers]
+
+
+def _listed(paths: list[Path]) -> str:
+    names = [path.name for path in paths]
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} to {names[-1]} ({len(names)} files)"
 
 
 def _best(candidates: list[_Candidate], role: str, owner: str, notes: list[str]) -> Path:
@@ -270,13 +308,14 @@ def _kind_of_mask(path: Path) -> str:
     return "organ_mask" if filled > 0.05 else "lesions"
 
 
-def _with_shared(own: dict[str, Path], shared: dict[str, Path]) -> dict[str, Path]:
+def _with_shared(own: dict[str, list[Path]], shared: dict[str, list[Path]]) -> dict[str, list[Path]]:
     return {**shared, **own}
 
 
-def _examination(roles: dict[str, Path]) -> ExaminationFiles:
-    sequences = {role: [path] for role, path in roles.items() if role in _SEQUENCES}
-    return ExaminationFiles(sequences, roles.get("organ_mask"), roles.get("lesions"))
+def _examination(roles: dict[str, list[Path]]) -> ExaminationFiles:
+    sequences = {role: paths for role, paths in roles.items() if role in _SEQUENCES}
+    organ_mask, lesions = (next(iter(roles.get(role, [])), None) for role in ("organ_mask", "lesions"))
+    return ExaminationFiles(sequences, organ_mask, lesions)
 
 
 def single_roles(paths: Iterable[Path]) -> dict[str, list[Path]]:

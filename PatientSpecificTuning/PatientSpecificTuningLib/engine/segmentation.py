@@ -17,6 +17,7 @@ from .device import on_best_device
 from .geometry import resample_labelmap
 from .lesions import binarize
 from .model_card import ModelCard
+from .model_card import read_model_card
 from .model_choice import model_of_case
 from .prepared import PreparedExamination
 from .prepared import open_examination
@@ -131,8 +132,9 @@ def transform_between(case: Case, *, progress: Progress | None = None) -> sitk.T
     if path.is_file():
         return sitk.ReadTransform(str(path))
     baseline, followup = open_examination(case, "baseline"), open_examination(case, "followup")
-    moving = baseline.record.working_grid.image(np.asarray(baseline.images[0]))
-    fixed = followup.record.working_grid.image(np.asarray(followup.images[0]))
+    key = read_model_card(model_of_case(case)).pathways[0].key_index
+    moving = baseline.record.working_grid.image(np.asarray(baseline.images[key]))
+    fixed = followup.record.working_grid.image(np.asarray(followup.images[key]))
     mask = followup.record.working_grid.image(followup.organ_mask.astype(np.uint8))
     transform = align(moving, fixed, method="rigid", fixed_mask=mask, name="baseline", progress=progress)
     with replace_when_complete(path) as temporary:

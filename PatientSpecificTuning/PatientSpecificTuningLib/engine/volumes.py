@@ -56,6 +56,25 @@ def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
     return volumes
 
 
+def count_volumes(path: Path, name: str) -> int:
+    """How many 3D volumes `read_sequence` finds in a file or DICOM folder, told from the header alone.
+
+    Raises:
+        InputError: missing or unreadable.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return 1
+    _require_existing(path, name)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, name)) from error
+    return int(np.prod(reader.GetSize()[3:])) * reader.GetNumberOfComponents()
+
+
 def read_labelmap(path: Path, name: str) -> sitk.Image:
     """Read a labelmap or mask; everything that is not background counts.
 
@@ -96,16 +115,21 @@ def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> Non
 
 
 def _read(path: Path, name: str) -> sitk.Image:
-    if not path.exists():
-        message = f"The {name} {path} does not exist; check the path."
-        raise InputError(message)
+    _require_existing(path, name)
     try:
         return _read_dicom_folder(path, name) if path.is_dir() else sitk.ReadImage(str(path))
     except RuntimeError as error:
-        message = (
-            f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
-        )
-        raise InputError(message) from error
+        raise InputError(_unreadable(path, name)) from error
+
+
+def _require_existing(path: Path, name: str) -> None:
+    if not path.exists():
+        message = f"The {name} {path} does not exist; check the path."
+        raise InputError(message)
+
+
+def _unreadable(path: Path, name: str) -> str:
+    return f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
 
 
 def _read_dicom_folder(folder: Path, name: str) -> sitk.Image:

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .errors import InputError
-
-EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=int)
+from .lesions import EVERY_NEIGHBOUR
 
 WRONG, FOUND, BACKGROUND = 5.0, 2.0, 1.0
 MISSED_LESION, IGNORED = 5.0, 0.0

@@ -5,13 +5,9 @@ Each works on a case folder, opened or given by its path, and does nothing twice
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +30,21 @@ from .model_card import read_model_card
 from .model_choice import choose_model
 from .model_choice import model_identity
 from .model_choice import model_of_case
+from .preparation import Channels
+from .preparation import Files
 from .preparation import PreparationOptions
 from .preparation import examination_inputs
+from .preparation import given_files
 from .preparation import preprocess_input
 from .preparation import record_of
 from .prepared import open_examination
 from .prepared import write_examination
 from .progress import Progress
 from .progress import within
+from .provenance import made_before
+from .provenance import now
 from .results import WITHOUT_DROPOUT
 from .results import Result
-from .scan_files import ExaminationFiles
 from .segmentation import compute_uncertainty
 from .segmentation import segment_examination
 from .segmentation import transform_between
@@ -53,7 +53,6 @@ from .slice_proposal import propose_slices
 from .tuning_plan import TuningSettings
 
 CaseLike = Case | Path | str
-Files = ExaminationFiles | Mapping[str, Path | str | Sequence[Path | str]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,11 @@ def prepare(
     followup: Files | None = None,
     baseline_mask: Path | str | None = None,
     followup_mask: Path | str | None = None,
+    baseline_channels: Channels | None = None,
+    followup_channels: Channels | None = None,
     model: Path | str | None = None,
-    registration: str = "rigid",
+    registration: str | None = None,
+    motion_correction: str | None = None,
     bias_correction: bool | None = None,
     missing_sequence: str = "error",
     progress: Progress | None = None,
@@ -86,10 +88,16 @@ def prepare(
         folder: the case folder, new or to be resumed.
         baseline: files by sequence name; several files of one sequence are its channels.
         followup: the same for the follow-up.
-        baseline_mask: organ mask; without one a brain mask is estimated.
+        baseline_mask: organ mask; without one a brain mask is estimated, for other organs it is needed.
         followup_mask: the same for the follow-up.
+        baseline_channels: by sequence name, which of its volumes, counted from 1, serves each channel of the model,
+            such as {"DCE": (1, 1, 2, 3)}; needed only where volumes are missing or in another order.
+        followup_channels: the same for the follow-up.
         model: a model folder or the name of a shipped model; None is the default shipped model.
-        registration: "rigid", "bspline" or "none".
+        registration: how the other sequences are brought onto the first, "rigid", "bspline" or "none"; None as the
+            model card says.
+        motion_correction: "groupwise" brings the volumes of every sequence into one position, "none" takes them as
+            they lie; None as the model card says.
         bias_correction: N4 on or off; None as the model card says.
         missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
 
@@ -100,14 +108,14 @@ def prepare(
 
     model_folder = choose_model(model)
     given = {
-        name: _examination_files(files, mask)
-        for name, files, mask in (
-            ("baseline", baseline, baseline_mask),
-            ("followup", followup, followup_mask),
+        name: given_files(files, mask, channels)
+        for name, files, mask, channels in (
+            ("baseline", baseline, baseline_mask, baseline_channels),
+            ("followup", followup, followup_mask, followup_channels),
         )
         if files is not None
     }
-    options = PreparationOptions(registration, bias_correction, missing_sequence)
+    options = PreparationOptions(registration, bias_correction, missing_sequence, motion_correction)
     identity = model_identity(model_folder)
     inputs = examination_inputs(given, read_model_card(model_folder), options)
     if case_exists(Path(folder)):
@@ -235,7 +243,7 @@ def tune(
         seed=seed,
     )
     origin = _origin_of_tuning(case, annotation, settings)
-    if (number := _made_before(case, "tuned", origin)) is not None:
+    if (number := made_before(case, "tuned", origin)) is not None:
         return _tuned_model(case, number)
     card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
@@ -256,7 +264,7 @@ def tune(
     )
     with case.new_version("tuned") as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
-        save_tuned_head(folder, head, {**origin, "created": _now()})
+        save_tuned_head(folder, head, {**origin, "created": now()})
     return _tuned_model(case, str(case.current["tuned"]))
 
 
@@ -294,11 +302,11 @@ def segment(
         "with_change": examination == "followup" and "baseline" in case.examinations,
     }
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else WITHOUT_DROPOUT
-    if (number := _made_before(case, "results", {**origin, **dropout})) is not None:
+    if (number := made_before(case, "results", {**origin, **dropout})) is not None:
         return result(case, number)
-    if _made_before(case, "results", {**origin, **WITHOUT_DROPOUT}) is None:
+    if made_before(case, "results", {**origin, **WITHOUT_DROPOUT}) is None:
         with case.new_version("results") as folder:
-            segment_examination(case, folder, {**origin, "created": _now()}, progress=progress)
+            segment_examination(case, folder, {**origin, "created": now()}, progress=progress)
     if repetitions > 0:
         compute_uncertainty(case, result(case), dropout, progress=progress)
     return result(case)
@@ -311,7 +319,10 @@ def evaluate(
     number: str = "current",
     slices: Sequence[int] | None = None,
 ) -> dict[str, float | None]:
-    """Compare a result with known lesions: dice, avd, hd95, recall and f1; None where undefined.
+    """Compare a result with known lesions by the metrics of the model's task; None where undefined.
+
+    These are dice, avd, hd95, recall and f1 for segmentation, and tpr, fpc, f1, dice, tpr_small and tpr_large for
+    detection, which also leaves detections.nii.gz and detections.csv in the folder of the result.
 
     Args:
         reference: labelmap of the known lesions, on any grid.
@@ -357,16 +368,6 @@ def _opened(case: CaseLike) -> Case:
     return case if isinstance(case, Case) else Case.open(Path(case))
 
 
-def _examination_files(files: Files, mask: Path | str | None) -> ExaminationFiles:
-    if isinstance(files, ExaminationFiles):
-        return files if mask is None else ExaminationFiles(files.sequences, Path(mask), files.lesions)
-    sequences = {
-        name: [Path(paths)] if isinstance(paths, Path | str) else [Path(path) for path in paths]
-        for name, paths in files.items()
-    }
-    return ExaminationFiles(sequences, None if mask is None else Path(mask))
-
-
 def _tuned_number(case: Case, weights: str) -> str | None:
     if weights == "base":
         return None
@@ -378,22 +379,3 @@ def _tuned_number(case: Case, weights: str) -> str | None:
 
 def _tuned_model(case: Case, number: str) -> TunedModel:
     return TunedModel(number, case.version_folder("tuned", number), case.version_info("tuned", number))
-
-
-def _made_before(case: Case, kind: str, origin: Mapping[str, Any]) -> str | None:
-    """The newest version that was made from the same things, which becomes current; None without any."""
-    for number in reversed(case.versions(kind)):
-        if _agrees(case.version_info(kind, number), origin):
-            case.set_current(kind, number)
-            return number
-    return None
-
-
-def _agrees(info: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
-    """Whether a version was made from the same things; compared as JSON, since it was read from JSON."""
-    plain = json.loads(json.dumps(origin))
-    return all(info.get(key) == value for key, value in plain.items())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
