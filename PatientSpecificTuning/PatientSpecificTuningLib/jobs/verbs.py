@@ -77,6 +77,12 @@ def segment(progress: Progress, case: str, **options: Any) -> Answer:
     return {"result": result.number, "tuned": tuned, "lesions": result.lesions, "volume_ml": result.volume_ml}
 
 
+def evaluate(progress: Progress, case: str, reference: str, number: str) -> Answer:
+    """Compare a result with known lesions."""
+    del progress
+    return {"metrics": workflow.evaluate(case, reference, number=number)}
+
+
 def remove(progress: Progress, case: str, kind: str, number: str) -> Answer:
     """Remove a version of "tuned" or "results"; the newest that is left becomes current."""
     del progress
@@ -86,7 +92,8 @@ def remove(progress: Progress, case: str, kind: str, number: str) -> Answer:
 
 
 VERBS = {
-    verb.__name__: verb for verb in (hello, prepare, propose, annotate, prepare_tuning, tune, segment, remove)
+    verb.__name__: verb
+    for verb in (hello, prepare, propose, annotate, prepare_tuning, tune, segment, evaluate, remove)
 }
 
 

@@ -47,8 +47,9 @@ class CorrectSection:
     def begin(self) -> None:
         """Open the corrections in the editor and go to the first proposed slice."""
         corrections = self.logic.corrections()
-        self.editor.edit(corrections.node, corrections.segmentId, self.logic.parameters().baselineFirst)
-        showVolume(self.logic.parameters().baselineFirst)
+        volume = self.logic.shownVolume("baseline")
+        self.editor.edit(corrections.node, corrections.segmentId, volume)
+        showVolume(volume)
         self.update()
         if self._rows and self.ui.sliceTable.currentRow() < 0:
             self.ui.sliceTable.setCurrentCell(0, 0)

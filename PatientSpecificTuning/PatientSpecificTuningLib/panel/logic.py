@@ -23,6 +23,7 @@ from ..engine.model_choice import model_identity
 from ..engine.prepared import open_examination
 from ..engine.results import Result
 from ..engine.slice_proposal import SliceProposal
+from ..engine.volumes import write_volume
 from ..jobs.client import WorkerClient
 from ..jobs.signals import Signal
 from . import result_nodes
@@ -36,9 +37,11 @@ from .node_images import gridOf
 from .node_images import labelImage
 from .packages import ensurePackages
 from .parameters import PanelParameters
+from .shown_channel import shownVolume
 
 CORRECTED_LABELS = "corrections.nii.gz"
 LOG_NAME = "worker.log"
+REFERENCE = "followup_reference.nrrd"
 
 
 class TuningLogic:
@@ -81,6 +84,15 @@ class TuningLogic:
     def modelCard(self) -> ModelCard:
         """The card of the chosen base model."""
         return read_model_card(self.modelFolder())
+
+    def shownVolume(self, examination: str):
+        """The volume that views and editor show of "baseline" or "followup"; None where none is chosen.
+
+        Of a first sequence of several volumes it is the one that the slider says.
+        """
+        node, number = getattr(self._parameters, f"{examination}First"), self._parameters.shownChannel
+        channel = number - 1 if number > 0 else self.modelCard().pathways[0].key_index
+        return None if node is None else shownVolume(node, channel)
 
     def problems(self) -> list[str]:
         """One sentence for each problem of the chosen images; empty when they can be prepared."""
@@ -161,9 +173,12 @@ class TuningLogic:
         """The baseline slices from which the CNN can learn most, best first.
 
         Args:
-            count: how many; None takes the number of the settings.
+            count: how many; None takes the number of the settings or, without one, what the model needs: so many
+                of all slices, or every slice where the base CNN found a lesion.
         """
-        return workflow.propose(self.case(), count=count or self._parameters.proposedSlices)
+        wanted = count or self._parameters.proposedSlices or self.modelCard().proposed_slices
+        found = None if wanted is not None else "lesion"
+        return workflow.propose(self.case(), count=wanted, among=found or "organ")
 
     def corrections(self) -> Corrections:
         """The corrections of the baseline; begun with known lesions or with what the base CNN found."""
@@ -269,7 +284,8 @@ class TuningLogic:
 
     def review(self, result: Result | None = None) -> dict[str, Any]:
         """The nodes of a version, made where they are not in the scene yet: "lesions" (one label for each lesion),
-        "tuned" and "base" (outlines of both CNNs), "uncertainty" (where it was computed).
+        "tuned" and "base" (outlines of both CNNs), "uncertainty" (where it was computed), "detections" (found, missed
+        and false lesions, where the result was compared with known ones).
 
         Args:
             result: None takes the version that is shown.
@@ -277,7 +293,7 @@ class TuningLogic:
         Raises:
             InputError: there is no result yet.
         """
-        result, volume = result or self.shownResult(), self._parameters.followupFirst
+        result, volume = result or self.shownResult(), self.shownVolume("followup")
         if result is None or volume is None:
             raise InputError(_("There is no result yet; fine-tune and segment first."))
         base = self.baseResult()
@@ -288,7 +304,24 @@ class TuningLogic:
         nodes["base" if result.run["tuned"] is None else "tuned"] = result_nodes.outlines(result, volume)
         nodes["lesions"] = result_nodes.lesionLabelmap(result, volume)
         nodes["uncertainty"] = result_nodes.uncertainty(result, volume)
+        if self._parameters.followupLesions is not None:
+            nodes["detections"] = result_nodes.detections(result, volume)
         return {role: node for role, node in nodes.items() if node is not None}
+
+    def evaluate(self, *, waitForCompletion: bool = False) -> None:
+        """Compare the shown version with the known lesions of the follow-up, in the worker.
+
+        Raises:
+            InputError: no known lesions are chosen, or there is no result yet.
+        """
+        known, result = self._parameters.followupLesions, self.shownResult()
+        if known is None or result is None:
+            raise InputError(_("Choose known lesions of the follow-up and segment it first."))
+        path = self.case().folder / REFERENCE
+        write_volume(labelImage(known), path)
+        arguments = {"case": self._parameters.caseFolder, "reference": str(path), "number": result.number}
+        self._request("evaluate", arguments, lambda answer: self.segmented())
+        self._wait(waitForCompletion)
 
     def baseResult(self) -> Result | None:
         """The newest version of the base CNN, to compare with."""
@@ -316,7 +349,7 @@ class TuningLogic:
     def _beginCorrections(self, case: Case) -> Corrections:
         parameters = self._parameters
         baseline = open_examination(case, "baseline")
-        volume = parameters.baselineFirst
+        volume = self.shownVolume("baseline")
         userGrid, workingGrid = gridOf(volume), baseline.record.working_grid
         if parameters.baselineLesions is not None:
             start = labelImage(parameters.baselineLesions)

@@ -20,7 +20,8 @@ class PanelParameters:
     """Chosen nodes and settings; names are those of the `SlicerParameterName` properties in the .ui file.
 
     `model` is the folder of a base model, empty for the shipped one. `correctedSlices` and `addedSlices` are
-    indices on the baseline's working grid. `result` is the number of the shown version.
+    indices on the baseline's working grid. `proposedSlices` 0 is what the model card says, `shownChannel` counts from
+    1, 0 is the key channel of the model card. `result` is the number of the shown version.
     """
 
     baselineFirst: vtkMRMLNode
@@ -30,12 +31,14 @@ class PanelParameters:
     followupFirst: vtkMRMLNode
     followupSecond: vtkMRMLNode
     followupMask: vtkMRMLNode
+    followupLesions: vtkMRMLNode
     corrections: vtkMRMLSegmentationNode
     model: str
     caseFolder: str
     prepareAutomatically: bool
     iterations: Annotated[int, WithinRange(50, 1000), Default(100)]
-    proposedSlices: Annotated[int, WithinRange(1, 20), Default(2)]
+    proposedSlices: Annotated[int, WithinRange(0, 50), Default(0)]
+    shownChannel: Annotated[int, Default(0)]
     weighting: Annotated[str, Choice(list(WEIGHTINGS)), Default("none")]
     rotation: Annotated[float, WithinRange(0, 180), Default(45.0)]
     seed: Annotated[int, WithinRange(0, 99999), Default(0)]

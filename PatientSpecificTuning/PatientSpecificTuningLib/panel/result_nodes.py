@@ -11,6 +11,9 @@ import vtk
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
+from ..engine.detection import FALSE
+from ..engine.detection import FOUND
+from ..engine.detection import MISSED
 from ..engine.results import LABELMAP
 from ..engine.results import LESION_LABELS
 from ..engine.results import UNCERTAINTY
@@ -20,6 +23,11 @@ from .uncertainty_colors import uncertaintyColorNode
 
 ROLE, RUN = "PatientSpecificTuning.Role", "PatientSpecificTuning.Run"
 TUNED_COLOR, BASE_COLOR = (0.10, 0.85, 0.95), (1.00, 0.65, 0.00)
+OUTCOMES = {
+    FOUND: ("found", (0.20, 0.80, 0.30)),
+    MISSED: ("missed", (0.95, 0.20, 0.20)),
+    FALSE: ("false", (1.00, 0.85, 0.10)),
+}
 LARGEST_SD = 0.25
 
 
@@ -41,21 +49,27 @@ def outlines(result: Result, volumeNode):
         if role == "base"
         else _("Patient-specific CNN {number}").format(number=result.run["tuned"])
     )
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", title)
-    node.CreateDefaultDisplayNodes()
-    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    node = _addSegmentation(volumeNode, title)
     color = BASE_COLOR if role == "base" else TUNED_COLOR
     identifier = node.GetSegmentation().AddEmptySegment("", title, color)
     node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
     slicer.util.updateSegmentBinaryLabelmapFromArray(
         _array(result.folder / LABELMAP, np.uint8), node, identifier, volumeNode
     )
+    return _marked(node, role, result)
+
+
+def _addSegmentation(volumeNode, title: str):
+    """An empty segmentation on the grid of a volume, shown by outlines."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", title)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     display = node.GetDisplayNode()
     display.SetVisibility2DFill(False)
     display.SetVisibility2DOutline(True)
     display.SetSliceIntersectionThickness(2)
-    return _marked(node, role, result)
+    return node
 
 
 def uncertainty(result: Result, volumeNode):
@@ -72,6 +86,22 @@ def uncertainty(result: Result, volumeNode):
     display.SetWindowLevelMinMax(0, LARGEST_SD)
     display.ApplyThresholdOn()
     return node
+
+
+def detections(result: Result, volumeNode):
+    """Known lesions that were found and missed, and false ones, each a segment; None where nothing was compared."""
+    if not result.detections.is_file():
+        return None
+    existing = _existing("detections", result)
+    if existing is not None:
+        return existing
+    node = _addSegmentation(volumeNode, _("Found, missed and false lesions"))
+    labels = _array(result.detections, np.uint8)
+    for value, (title, color) in OUTCOMES.items():
+        identifier = node.GetSegmentation().AddEmptySegment("", _(title), color)
+        mask = (labels == value).astype(np.uint8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, identifier, volumeNode)
+    return _marked(node, "detections", result)
 
 
 def resultNodes() -> list:

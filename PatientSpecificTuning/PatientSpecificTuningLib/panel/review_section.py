@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..engine.evaluation import EVALUATION
 from ..engine.results import LESION_TABLE
 from ..engine.results import Result
 from . import result_nodes
@@ -34,6 +36,15 @@ COLUMNS = {
     "mean_sd": ("SD", 3),
     "max_sd": ("Max SD", 3),
 }
+METRICS = {
+    "dice": "Dice",
+    "avd": "AVD %",
+    "hd95": "Hausdorff 95 mm",
+    "recall": "lesion TPR",
+    "tpr": "TPR",
+    "fpc": "false positives",
+    "f1": "F1",
+}
 SMALLEST_SHOWN_SD = 1e-6
 PLACE = qt.Qt.UserRole
 LESION_FILES = "NIfTI (*.nii.gz);;NRRD (*.nrrd);;Segmentation (*.seg.nrrd)"
@@ -55,6 +66,7 @@ class ReviewSection:
         ui.resultSelector.connect("activated(int)", guarded(self._chooseResult))
         ui.removeResultButton.connect("clicked()", guarded(self._remove))
         ui.compareButton.connect("clicked(bool)", guarded(self._compare))
+        ui.evaluateButton.connect("clicked()", guarded(self.logic.evaluate))
         ui.exportTableButton.connect("clicked()", guarded(self._exportTable))
         ui.exportLabelmapButton.connect("clicked()", guarded(self._exportLesions))
 
@@ -70,6 +82,7 @@ class ReviewSection:
             self.ui.lesionTable.setRowCount(0)
             return
         self.ui.resultLabel.text = _summary(shown)
+        self.ui.evaluateButton.enabled = self.logic.parameters().followupLesions is not None
         self._fillTable(shown)
         self.updateOverlays()
 
@@ -88,7 +101,8 @@ class ReviewSection:
         if parameters.corrections is not None:
             drawn = parameters.corrections.GetDisplayNode()
             drawn.SetViewNodeIDs([sliceNodeId(BASELINE_VIEW)] if comparing else [])
-        for role, visible in (("tuned", parameters.showTuned), ("base", parameters.showBase)):
+        shown_roles = {"tuned": parameters.showTuned, "base": parameters.showBase, "detections": True}
+        for role, visible in shown_roles.items():
             if role in nodes:
                 display = nodes[role].GetDisplayNode()
                 display.SetVisibility(visible)
@@ -115,13 +129,12 @@ class ReviewSection:
     def _compare(self, on: bool) -> None:
         if on:
             self.layout.show()
-            parameters = self.logic.parameters()
-            showVolume(parameters.baselineFirst, BASELINE_VIEW)
-            showVolume(parameters.followupFirst, FOLLOWUP_VIEW)
+            showVolume(self.logic.shownVolume("baseline"), BASELINE_VIEW)
+            showVolume(self.logic.shownVolume("followup"), FOLLOWUP_VIEW)
             linkViews(BASELINE_VIEW, FOLLOWUP_VIEW)
         else:
             self.layout.restore()
-            showVolume(self.logic.parameters().followupFirst)
+            showVolume(self.logic.shownVolume("followup"))
         self.updateOverlays()
 
     def _fillSelector(self, results: list[Result], shown: Result | None) -> None:
@@ -173,7 +186,7 @@ class ReviewSection:
     def _exportLesions(self) -> None:
         path = qt.QFileDialog.getSaveFileName(None, _("Save the lesions"), "lesions.nii.gz", LESION_FILES)
         if path:
-            exportLesions(self.logic.shownResult(), self.logic.parameters().followupFirst, Path(path))
+            exportLesions(self.logic.shownResult(), self.logic.shownVolume("followup"), Path(path))
 
 
 def exportLesions(result: Result, volumeNode, path: Path) -> None:
@@ -196,7 +209,18 @@ def _title(result: Result) -> str:
 
 
 def _summary(result: Result) -> str:
-    change = result.run.get("change", {})
+    change, judged = result.run.get("change", {}), _judged(result)
     parts = ", ".join(f"{count} {_(kind)}" for kind, count in change.items())
     text = _("{lesions} lesions, {volume:.1f} ml.").format(lesions=result.lesions, volume=result.volume_ml)
-    return f"{text} {_('Since the baseline:')} {parts}." if parts else text
+    return " ".join(filter(None, (text, f"{_('Since the baseline:')} {parts}." if parts else "", judged)))
+
+
+def _judged(result: Result) -> str:
+    """How a result agrees with the known lesions, where it was compared with them."""
+    path = result.folder / EVALUATION
+    if not path.is_file():
+        return ""
+    values = json.loads(path.read_text(encoding="utf-8"))
+    known = {name: values.get(key) for key, name in METRICS.items()}
+    parts = [f"{_(name)} {value:.2f}" for name, value in known.items() if value is not None]
+    return _("Against the known lesions: {metrics}.").format(metrics=", ".join(parts))

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ..engine.errors import InputError
+from .channel_sliders import ChannelSliders
 from .correct_section import CorrectSection
 from .logic import TuningLogic
 from .model_section import ModelSection
@@ -35,6 +36,7 @@ class PanelController(VTKObservationMixin):
         self.run = RunSection(ui, logic, self.guarded)
         self.correct = CorrectSection(ui, logic, self.editor, self.guarded)
         self.review = ReviewSection(ui, logic, self.guarded)
+        self.channels = ChannelSliders(ui, logic, self.guarded)
         logic.prepared.connect(self._afterPreparing)
         logic.segmented.connect(self._afterSegmenting)
         logic.busyChanged.connect(lambda busy: self.run.update())
@@ -85,13 +87,14 @@ class PanelController(VTKObservationMixin):
 
     def update(self) -> None:
         """Show the state of the work in all sections."""
-        for section in (self.patient, self.model, self.run, self.correct, self.review):
+        for section in (self.patient, self.model, self.run, self.correct, self.review, self.channels):
             self.guarded(section.update)()
 
     def _parametersChanged(self, caller, event) -> None:
         del caller, event
         self.guarded(self.patient.update)()
         self.run.update()
+        self.guarded(self.channels.update)()
         self.guarded(self.review.updateOverlays)()
         if self.logic.parameters().baselineFirst is not None:
             self.logic.warmUp()

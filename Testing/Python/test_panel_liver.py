@@ -1,0 +1,108 @@
+"""The panel with sequences of several volumes and a detection model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from panel_harness import DirectClient
+from panel_harness import OpenPanel
+from panel_harness import start_standin
+
+
+@pytest.fixture(scope="module", autouse=True)
+def application():
+    return start_standin()
+
+
+@pytest.fixture
+def panel(tmp_path: Path) -> Iterator[OpenPanel]:
+    opened = OpenPanel(tmp_path, DirectClient())
+    opened.choose_tiny_liver()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def prepared(panel: OpenPanel) -> OpenPanel:
+    panel.ui.prepareButton.click()
+    return panel
+
+
+@pytest.fixture
+def segmented(prepared: OpenPanel) -> OpenPanel:
+    prepared.parameters.repetitions = 2
+    prepared.ui.iterationsSpinBox.setValue(50)
+    prepared.ui.correctedButton.click()
+    prepared.ui.tuneButton.click()
+    return prepared
+
+
+def test_sequences_of_several_volumes_are_complete_input(panel: OpenPanel) -> None:
+    assert panel.ui.problemsLabel.text == "Both examinations are complete."
+
+
+def test_a_series_with_another_number_of_phases_is_said(panel: OpenPanel) -> None:
+    panel.parameters.baselineFirst = panel.parameters.baselineSecond
+    assert "3 volume(s) but the model needs 4" in panel.ui.problemsLabel.text
+
+
+def test_a_missing_liver_mask_is_said(panel: OpenPanel) -> None:
+    panel.parameters.followupMask = None
+    assert "Choose the liver mask of the follow-up" in panel.ui.problemsLabel.text
+
+
+def test_the_slider_appears_for_a_series_alone_and_begins_at_the_key_channel(panel: OpenPanel) -> None:
+    panel.ui.correctSection.collapsed = False
+    assert not panel.ui.correctChannelRow.isHidden()
+    assert panel.ui.correctChannelSlider.value == 3
+    assert (panel.ui.reviewChannelSlider.minimum, panel.ui.reviewChannelSlider.maximum) == (1, 4)
+    panel.parameters.baselineFirst = None
+    assert panel.ui.correctChannelRow.isHidden()
+
+
+def test_the_slider_changes_the_phase_that_the_views_show(prepared: OpenPanel) -> None:
+    import slicer
+
+    shown = prepared.tuning.shownVolume("baseline")
+    before = slicer.util.arrayFromVolume(shown).copy()
+    prepared.ui.correctChannelSlider.value = 1
+    assert prepared.tuning.shownVolume("baseline") is shown
+    assert shown.GetName() == "baseline DCE, volume 1"
+    phases = prepared.parameters.baselineFirst
+    first = slicer.util.arrayFromVolume(phases.GetNthDataNode(0))
+    assert np.array_equal(slicer.util.arrayFromVolume(shown), first)
+    assert not np.array_equal(before, first)
+    composite = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
+    assert composite.GetBackgroundVolumeID() == shown.GetID()
+
+
+def test_every_lesion_slice_is_proposed_where_the_model_needs_all(prepared: OpenPanel) -> None:
+    proposals = prepared.tuning.proposedSlices()
+    assert len(proposals) > 2
+    assert all(proposal.lesion_area_voxels > 0 for proposal in proposals)
+    prepared.parameters.proposedSlices = 1
+    assert len(prepared.tuning.proposedSlices()) == 1
+
+
+def test_found_missed_and_false_lesions_are_marked_where_known_lesions_are_chosen(
+    segmented: OpenPanel,
+) -> None:
+    assert segmented.ui.evaluateButton.enabled
+    segmented.ui.evaluateButton.click()
+    assert "Against the known lesions: Dice" in segmented.ui.resultLabel.text
+    assert "TPR" in segmented.ui.resultLabel.text
+    node = segmented.tuning.review()["detections"]
+    segmentation = node.GetSegmentation()
+    names = [segmentation.GetNthSegment(i).GetName() for i in range(segmentation.GetNumberOfSegments())]
+    assert names == ["found", "missed", "false"]
+    assert node.GetDisplayNode().GetVisibility()
+
+
+def test_without_known_lesions_there_is_nothing_to_compare_with(segmented: OpenPanel) -> None:
+    segmented.parameters.followupLesions = None
+    segmented.widget.panel.review.update()
+    assert not segmented.ui.evaluateButton.enabled
+    assert "detections" not in segmented.tuning.review()
