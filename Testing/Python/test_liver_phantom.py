@@ -181,7 +181,7 @@ def test_both_examinations_share_the_appearance_and_patients_differ_in_it() -> N
     assert np.allclose(*liver_levels, rtol=0.08)
 
 
-def test_breathing_moves_the_phases_of_one_breath_hold_together_and_the_first_not_at_all() -> None:
+def test_breathing_moves_the_phases_of_one_breath_hold_together_and_the_marked_ones_not_at_all() -> None:
     still, moved = (
         make_liver_patient(6, appearance=HYPOVASCULAR, grid=COARSE, breathing_mm=mm).baseline
         for mm in (0.0, 12.0)
@@ -189,7 +189,7 @@ def test_breathing_moves_the_phases_of_one_breath_hold_together_and_the_first_no
     edges = [_top_of_liver(volume) for volume in moved.dce]
     calm = [_top_of_liver(volume) for volume in still.dce]
     shifts = np.subtract(edges, calm)
-    assert shifts[0] == 0
+    assert not shifts[6:10].any()
     assert np.ptp(shifts[1:6]) < 0.35
     assert np.abs(shifts).max() > 0.5
     assert np.array_equal(sitk.GetArrayFromImage(still.liver_mask), sitk.GetArrayFromImage(moved.liver_mask))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .abdomen import Abdomen
+from .abdominal_scan import acquired
 from .abdominal_tissues import LesionTissues
 from .abdominal_tissues import healthy_tissues
 from .abdominal_tissues import lesion_tissues
@@ -28,9 +29,6 @@ from .liver_lesions import ablation_scars
 from .liver_lesions import scatter_metastases
 from .liver_lesions import scatter_mimics
 from .liver_lesions import treated
-from .perfusion import BREATH_HOLD_OF_PHASE
-from .perfusion import BREATH_HOLDS
-from .random_fields import rician
 from .random_fields import smooth_field
 from .tissue_signal import B_VALUES
 from .tissue_signal import PHASES
@@ -43,9 +41,6 @@ Volume = NDArray[np.float32]
 SPACING_MM = (1.543, 1.543, 4.0)
 SIZE = (192, 144, 34)
 CHANNELS = PHASES + len(B_VALUES)
-# Fully relaxed water in the files; int16 then keeps the noise and compresses well.
-DCE_LEVEL, DWI_LEVEL = 240.0, 400.0
-DWI_NOISE = 0.6
 # Metastases become less perfused and less dense in cells under treatment.
 LARGEST_RESPONSE = 0.5
 
@@ -54,7 +49,8 @@ LARGEST_RESPONSE = 0.5
 class LiverExamination:
     """Sixteen phases and three b-values (int16), liver mask and metastases (uint8) on one grid.
 
-    Mask and labels belong to the first phase; the others are moved by breathing.
+    Mask and labels belong to the portal venous phases, on which radiologists mark metastases; the other breath holds
+    are moved against them.
     """
 
     dce: list[sitk.Image]
@@ -161,7 +157,7 @@ def _examine(
         if lesion.kind in METASTASES:
             labels |= inside
     organ = place.liver > 0.5
-    dce, dwi = _acquired(painted, grid, appearance.noise, breathing_mm, rng)
+    dce, dwi = acquired(painted, grid, appearance.noise, breathing_mm, rng)
     return LiverExamination(
         dce, dwi, grid.image(organ.astype(np.uint8)), grid.image((labels & organ).astype(np.uint8))
     )
@@ -263,41 +259,3 @@ def _lesion_signal(
         signals(tissues.core.scaled(**factors), appearance.bolus),
         signals(tissues.rim.scaled(**factors), appearance.bolus),
     )
-
-
-def _acquired(
-    painted: Volume, grid: Grid, noise: float, breathing_mm: float, rng: np.random.Generator
-) -> tuple[list[sitk.Image], list[sitk.Image]]:
-    """What the scanner makes of it: breath holds, echo-planar distortion, coil shading and noise."""
-    shading = np.exp(0.10 * smooth_field(grid.shape, (8, 40, 40), rng))
-    shifts = breathing_mm * rng.normal(0, 1, len(BREATH_HOLDS))
-    shifts[0] = 0.0
-    dce = []
-    for phase in range(PHASES):
-        moved = _breathed(painted[phase], grid, shifts[BREATH_HOLD_OF_PHASE[phase]])
-        dce.append(_measured(moved * shading, noise, DCE_LEVEL, grid, rng))
-    # Echo-planar images are coarser, acquired in other breaths and distorted along the phase encoding, front to back.
-    distortion = 1.2 * smooth_field(grid.shape, (3, 14, 14), rng)
-    shift = float(breathing_mm * rng.normal(0, 1))
-    dwi = []
-    for volume in painted[PHASES:]:
-        blurred = ndimage.gaussian_filter(volume, (0, 0.9, 0.9))
-        moved = _breathed(blurred, grid, shift, distortion)
-        dwi.append(_measured(moved * shading, DWI_NOISE * noise, DWI_LEVEL, grid, rng))
-    return dce, dwi
-
-
-def _breathed(volume: Volume, grid: Grid, shift_mm: float, front_to_back_mm: Volume | None = None) -> Volume:
-    """Move up by `shift_mm` and forward by a third of it, less towards the spine, which does not breathe."""
-    if shift_mm == 0 and front_to_back_mm is None:
-        return volume
-    planes, rows, columns = np.indices(grid.shape, dtype=np.float32)
-    freedom = np.clip(1 - rows / grid.size[1], 0.1, 0.7) / np.float32(0.7)
-    sideways = 0 if front_to_back_mm is None else front_to_back_mm
-    planes -= freedom * np.float32(shift_mm / grid.spacing[2])
-    rows += (freedom * np.float32(shift_mm / 3) + sideways) / np.float32(grid.spacing[1])
-    return ndimage.map_coordinates(volume, (planes, rows, columns), order=1, mode="nearest")
-
-
-def _measured(signal: Volume, noise: float, level: float, grid: Grid, rng: np.random.Generator) -> sitk.Image:
-    return grid.image(np.rint(level * rician(signal, noise, rng)).astype(np.int16))

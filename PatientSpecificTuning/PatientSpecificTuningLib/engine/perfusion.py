@@ -25,6 +25,7 @@ BREATH_HOLDS = (
 PHASE_TIMES_S = tuple(time for hold in BREATH_HOLDS for time in hold)
 # Phase number to the index of its breath hold.
 BREATH_HOLD_OF_PHASE = tuple(i for i, hold in enumerate(BREATH_HOLDS) for _ in hold)
+PORTAL_VENOUS_HOLD = 2
 STEP_S = 0.5
 
 
