@@ -22,6 +22,8 @@ from .phantom_lesions import confluent_lesions
 from .phantom_lesions import later_lesions
 from .phantom_lesions import occupancy
 from .phantom_lesions import scatter_lesions
+from .random_fields import rician
+from .random_fields import smooth_field
 
 Volume = NDArray[np.float32]
 
@@ -152,15 +154,15 @@ def _tissue(
     fluid = np.clip(1 - white - grey, 0, 1) * brain
     shape = brain.shape
     pool = ndimage.distance_transform_edt(fluid > 0.5)
-    fluid_level = 0.18 + 0.44 * np.exp(-pool / 1.3) + 0.16 * _field(shape, 1.6, rng) * np.exp(-pool / 3)
+    fluid_level = 0.18 + 0.44 * np.exp(-pool / 1.3) + 0.16 * smooth_field(shape, 1.6, rng) * np.exp(-pool / 3)
     depth = ndimage.distance_transform_edt(brain)
     # Deep grey matter is darker than cortex in FLAIR.
     cortex = np.exp(-np.maximum(depth - 12, 0) / 8)
-    grey_level = 1.09 + 0.27 * cortex + 0.05 * _field(shape, 4, rng)
-    white_level = 1 + 0.03 * _field(shape, 4, rng) + _hard_negatives(ventricles, appearance, rng)
+    grey_level = 1.09 + 0.27 * cortex + 0.05 * smooth_field(shape, 4, rng)
+    white_level = 1 + 0.03 * smooth_field(shape, 4, rng) + _hard_negatives(ventricles, appearance, rng)
     flair = white * white_level + grey * grey_level + fluid * fluid_level
-    flair *= 1 + 0.025 * _field(shape, 8, rng)
-    t1 = anatomy.t1 / np.median(anatomy.t1[white > 0.9]) * (1 + 0.015 * _field(shape, 4, rng))
+    flair *= 1 + 0.025 * smooth_field(shape, 8, rng)
+    t1 = anatomy.t1 / np.median(anatomy.t1[white > 0.9]) * (1 + 0.015 * smooth_field(shape, 4, rng))
     return (flair * brain).astype(np.float32), (t1 * brain).astype(np.float32)
 
 
@@ -171,7 +173,7 @@ def _hard_negatives(
     if not ventricles.any():
         return np.zeros(ventricles.shape, dtype=np.float32)
     distance = ndimage.distance_transform_edt(~ventricles)
-    patchy = np.clip(0.5 + 0.8 * _field(ventricles.shape, 6, rng), 0, 1.5)
+    patchy = np.clip(0.5 + 0.8 * smooth_field(ventricles.shape, 6, rng), 0, 1.5)
     rim = appearance.caps * np.exp(-distance / 1.8) + 0.05 * patchy * np.exp(-distance / 9)
     rows = np.arange(ventricles.shape[1])[:, None]
     behind = np.clip((rows - np.percentile(np.nonzero(ventricles)[1], 60)) / 12, 0, 1)
@@ -233,20 +235,12 @@ def _slices(volume: Volume, source: Grid, pose: sitk.Transform) -> Volume:
 def _measured(
     slices: Volume, inside: NDArray[np.bool_], grid: Grid, noise: float, bias: float, rng: np.random.Generator
 ) -> sitk.Image:
-    field_ = np.exp(
-        bias * (_field(slices.shape, (18, 57, 57), rng) + _field(slices.shape, (36, 115, 115), rng)) / 2
+    shading = np.exp(
+        bias
+        * (smooth_field(slices.shape, (18, 57, 57), rng) + smooth_field(slices.shape, (36, 115, 115), rng))
+        / 2
     )
     gain = np.exp(rng.normal(0, 0.2))
-    signal = slices * field_
-    real = signal + noise * rng.standard_normal(slices.shape)
-    imaginary = noise * rng.standard_normal(slices.shape)
-    rician = np.sqrt(real**2 + imaginary**2)
-    spread = ndimage.gaussian_filter(rician, (0, 0.5, 0.5))
+    signal = slices * shading
+    spread = ndimage.gaussian_filter(rician(signal, noise, rng), (0, 0.5, 0.5))
     return grid.image(np.where(inside, np.rint(WHITE_MATTER_LEVEL * gain * spread), 0).astype(np.int16))
-
-
-def _field(shape: tuple[int, ...], sigma: float | tuple[float, ...], rng: np.random.Generator) -> Volume:
-    """Smooth Gaussian noise with zero mean and unit standard deviation."""
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape).astype(np.float32), sigma, mode="reflect")
-    noise -= noise.mean()
-    return noise / max(float(noise.std()), 1e-6)
