@@ -12,6 +12,8 @@ from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.model_card import ModelCard
 from PatientSpecificTuningLib.engine.model_card import Pathway
 from PatientSpecificTuningLib.engine.model_card import PostProcessing
+from PatientSpecificTuningLib.engine.model_card import read_model_card
+from PatientSpecificTuningLib.engine.model_choice import choose_model
 from PatientSpecificTuningLib.engine.model_folder import load_model
 from PatientSpecificTuningLib.engine.model_folder import save_model
 from PatientSpecificTuningLib.engine.model_folder import shipped_models
@@ -111,8 +113,9 @@ def test_shipped_model_loads_and_is_under_five_megabytes(name):
     assert card.limits
 
 
-def test_the_brain_model_is_shipped():
+def test_the_brain_model_is_shipped_and_the_default_among_several():
     assert "BrainWhiteMatterLesions" in shipped_models()
+    assert choose_model().name == "BrainWhiteMatterLesions"
 
 
 def test_what_a_card_says_of_its_channels_comes_back(tmp_path):
@@ -137,3 +140,12 @@ def test_a_card_of_an_earlier_version_is_read_with_the_ways_of_that_version():
 )
 def test_the_key_channel_is_the_middle_one_unless_the_card_names_it(channels, key, index):
     assert Pathway("DCE", channels, key_channel=key).key_index == index
+
+
+def test_the_liver_model_detects_metastases_and_says_that_it_saw_phantoms_only():
+    card = read_model_card(shipped_models()["LiverMetastases"])
+    assert (card.task, card.organ, card.post_processing.opening) == ("detection", "liver", True)
+    assert [(p.sequence, p.channels) for p in card.pathways] == [("DCE", 16), ("DWI", 3)]
+    assert "phantom" in card.training["data"]
+    assert "phantom" in card.results["summary"]
+    assert any("phantom" in limit for limit in card.limits)

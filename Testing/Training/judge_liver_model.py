@@ -151,13 +151,19 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=list(JUDGED_SEEDS))
     parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--weighted", action="store_true", help="also tune with the weights for detection")
-    parser.add_argument("--json", type=Path, help="also write the figures here, after every patient")
+    parser.add_argument(
+        "--json", type=Path, help="also keep the figures here; patients in it are not judged again"
+    )
     parser.add_argument("--record", action="store_true", help="also write the figures into the model card")
     options = parser.parse_args()
     model = options.model or shipped_models()[SHIPPED]
     plans = {name: weighting for name, weighting in PLANS.items() if weighting is None or options.weighted}
     results: dict[str, dict] = {}
+    if options.json and options.json.is_file():
+        results = json.loads(options.json.read_text(encoding="utf-8"))["patients"]
     for seed in options.seeds:
+        if str(seed) in results:
+            continue
         results[str(seed)] = judge(seed, model, options.iterations, plans)
         print(as_markdown({str(seed): results[str(seed)]}), flush=True)
         if options.json:
