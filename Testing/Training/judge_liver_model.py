@@ -29,9 +29,9 @@ from PatientSpecificTuningLib.engine.model_card import read_model_card
 from PatientSpecificTuningLib.engine.model_folder import load_model
 from PatientSpecificTuningLib.engine.model_folder import shipped_models
 from PatientSpecificTuningLib.engine.prediction import predict_probability
-from PatientSpecificTuningLib.engine.tuning import TuningSettings
 from PatientSpecificTuningLib.engine.tuning import tune
 from PatientSpecificTuningLib.engine.tuning import tuned_head
+from PatientSpecificTuningLib.engine.tuning_plan import TuningSettings
 
 SHIPPED = "LiverMetastases"
 PLANS = {"patient-specific": None, "patient-specific, weighted": "detection"}

@@ -41,7 +41,13 @@ CARD = ModelCard(
     name="Liver metastases (DCE-MRI + DWI)",
     task="detection",
     organ="liver",
-    pathways=(Pathway("DCE", PHASES), Pathway("DWI", len(B_VALUES))),
+    # Pictures show the portal venous phase; the lowest b-value has the most signal to register by.
+    pathways=(
+        Pathway("DCE", PHASES, key_channel=9),
+        Pathway("DWI", len(B_VALUES), channel_labels=tuple(f"b{b:g}" for b in B_VALUES), key_channel=1),
+    ),
+    # All of them, as the paper needs for the liver.
+    proposed_slices=None,
     spacing_in_plane_mm=SPACING_MM[0],
     normalization=Normalization((0.1, 99.9)),
     # The paper corrects no bias field in the liver, where large metastases would be taken for one.
