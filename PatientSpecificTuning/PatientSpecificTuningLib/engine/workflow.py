@@ -200,7 +200,7 @@ def prepare_tuning(
     settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
     _card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
-    folder = _patch_folder(case)
+    folder = patch_folder(case)
     forget_patches(folder, besides=slices)
     count = settings.patches_per_slice(len(slices))
     examination = (network, baseline.images, baseline.organ_mask)
@@ -209,6 +209,11 @@ def prepare_tuning(
             *examination, slices, count, settings, folder, device=device, progress=progress
         )
     )
+
+
+def patch_folder(case: Case) -> Path:
+    """Where features of the baseline's patches are kept for the next tuning."""
+    return case.examination_folder("baseline") / "patches"
 
 
 def tune(
@@ -257,7 +262,7 @@ def tune(
             annotation.slices,
             settings,
             base_prediction=predicted,
-            patch_folder=_patch_folder(case),
+            patch_folder=patch_folder(case),
             device=device,
             progress=progress,
         )
@@ -358,10 +363,6 @@ def _origin_of_tuning(case: Case, annotation: Annotation, settings: TuningSettin
         "slices": list(annotation.slices),
         "settings": asdict(settings),
     }
-
-
-def _patch_folder(case: Case) -> Path:
-    return case.examination_folder("baseline") / "patches"
 
 
 def _opened(case: CaseLike) -> Case:
