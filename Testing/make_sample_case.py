@@ -14,11 +14,11 @@ import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PatientSpecificTuning"))
 
-from PatientSpecificTuningLib.engine.demonstration import SAMPLE_CASE
 from PatientSpecificTuningLib.engine.lesion_synthesis import LesionAppearance
 from PatientSpecificTuningLib.engine.phantom import Anatomy
 from PatientSpecificTuningLib.engine.phantom import BrainAppearance
 from PatientSpecificTuningLib.engine.phantom import make_brain_patient
+from PatientSpecificTuningLib.engine.sample_cases import SAMPLES
 from PatientSpecificTuningLib.engine.volumes import write_volume
 
 SEED = 2020
@@ -54,7 +54,7 @@ def template_anatomy() -> Anatomy:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=SAMPLE_CASE, help="folder for the files")
+    parser.add_argument("--output", type=Path, default=SAMPLES / "Brain", help="folder for the files")
     options = parser.parse_args()
     patient = make_brain_patient(template_anatomy(), SEED, appearance=APPEARANCE, lesion_count=LESIONS)
     for name, examination in (("baseline", patient.baseline), ("followup", patient.followup)):

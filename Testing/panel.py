@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument(
         "--pictures", type=Path, help="drive the sample case and write pictures into this folder"
     )
+    parser.add_argument("--model", help="name or folder of the base model that the pictures show")
     options = parser.parse_args()
     sys.path[:0] = [str(MODULE), str(TESTING)]
     if options.pictures is None:
@@ -38,7 +39,7 @@ def main() -> int:
 
         unwrap(widget.parent).show()
         return QtWidgets.QApplication.exec()
-    _story(widget, application, options.pictures)
+    _story(widget, application, options.pictures, options.model)
     return 0
 
 
@@ -50,8 +51,9 @@ def _openModule():
     return openModule(PatientSpecificTuning, MODULE / "PatientSpecificTuning.py")
 
 
-def _story(widget, application, folder: Path) -> None:
+def _story(widget, application, folder: Path, model: str | None) -> None:
     """Load, prepare, accept what is known of the proposed slices, tune, segment and look."""
+    from PatientSpecificTuningLib.engine.model_choice import choose_model
     from Standin.pictures import SliceView
     from Standin.pictures import panelPicture
     from Standin.pictures import viewsPicture
@@ -59,6 +61,7 @@ def _story(widget, application, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     ui, logic = widget.ui, widget.logic
     widget.enter()
+    logic.parameters().model = str(choose_model(model))
     ui.sampleButton.click()
     logic.parameters().caseFolder = str(folder / "case")
     _finish(ui.prepareButton, logic, application)
@@ -92,15 +95,17 @@ def _finish(button, logic, application) -> None:
 def _takeKnownLesions(logic) -> None:
     """The corrections that a careful reader of the phantom would draw: its known lesions."""
     import slicer
-    from PatientSpecificTuningLib.panel.sample_data import SAMPLE
+    from PatientSpecificTuningLib.engine.sample_cases import sample_folder
 
-    known = slicer.util.loadLabelVolume(str(SAMPLE / "baseline_lesions.nii.gz"))
+    known = slicer.util.loadLabelVolume(
+        str(sample_folder(logic.modelCard().organ) / "baseline_lesions.nii.gz")
+    )
     corrections = logic.corrections()
     slicer.util.updateSegmentBinaryLabelmapFromArray(
         slicer.util.arrayFromVolume(known),
         corrections.node,
         corrections.segmentId,
-        logic.parameters().baselineFirst,
+        logic.shownVolume("baseline"),
     )
     slicer.mrmlScene.RemoveNode(known)
 

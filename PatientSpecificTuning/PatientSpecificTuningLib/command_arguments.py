@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from . import command_verbs as verbs
+from .engine.model_card import MOTION_CORRECTIONS
+from .engine.model_card import REGISTRATIONS
+from .engine.sample_cases import sample_names
 
 
 def build_parser(
@@ -74,6 +77,15 @@ def _images(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             f"--{examination}-mask", type=Path, metavar="PATH", help=f"organ mask of the {examination}"
         )
+        command.add_argument(
+            f"--{examination}-channels",
+            nargs="+",
+            type=_channels,
+            default=[],
+            metavar="SEQUENCE=N,N,...",
+            help=f"which volumes of the {examination}, counted from 1, serve the channels of the model, where some"
+            " are missing or in another order",
+        )
 
 
 def _preparation(command: argparse.ArgumentParser) -> None:
@@ -82,9 +94,14 @@ def _preparation(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--registration",
-        choices=("rigid", "bspline", "none"),
-        default="rigid",
-        help="how the other sequences are brought onto the first one's grid",
+        choices=REGISTRATIONS,
+        help="how the other sequences are brought onto the first one's grid; by default as the model card says",
+    )
+    command.add_argument(
+        "--motion-correction",
+        choices=MOTION_CORRECTIONS,
+        help="bring the volumes of a series into one position, which needs itk-elastix; by default as the model"
+        " card says",
     )
     command.add_argument(
         "--bias-correction",
@@ -214,6 +231,11 @@ def _demo(command: argparse.ArgumentParser) -> None:
         help="where the results are left",
     )
     command.add_argument(
+        "--sample",
+        metavar="NAME",
+        help=f"a sample case, {' or '.join(sample_names())}, with its shipped model",
+    )
+    command.add_argument(
         "--case", type=Path, metavar="FOLDER", help="a folder of scans, recognised by their names"
     )
     command.add_argument(
@@ -233,7 +255,10 @@ def _demo(command: argparse.ArgumentParser) -> None:
         help="with one examination: tune on this half of its slices and judge on the other",
     )
     command.add_argument(
-        "--slices", type=_count, default=2, metavar="N|all", help="corrected slices; all lesion slices"
+        "--slices",
+        type=_slices,
+        metavar="N|all",
+        help="corrected slices, all are those with a lesion; by default as the model card says",
     )
     command.add_argument(
         "--among", choices=("organ", "lesion"), default="organ", help="which slices are proposed from"
@@ -251,6 +276,22 @@ def _count(text: str) -> int | None:
     except (ValueError, argparse.ArgumentTypeError):
         message = f"{text!r} is neither a positive number nor all"
         raise argparse.ArgumentTypeError(message) from None
+
+
+def _slices(text: str) -> int | str:
+    return _count(text) or "all"
+
+
+def _channels(text: str) -> tuple[str, tuple[int, ...]]:
+    sequence, separator, numbers = text.partition("=")
+    try:
+        chosen = tuple(_positive(number) for number in numbers.split(","))
+    except argparse.ArgumentTypeError:
+        chosen = ()
+    if not sequence or not separator or not chosen:
+        message = f"{text!r} does not name volumes as SEQUENCE=1,2,3"
+        raise argparse.ArgumentTypeError(message)
+    return sequence, chosen
 
 
 def _positive(text: str) -> int:

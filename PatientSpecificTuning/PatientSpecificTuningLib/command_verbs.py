@@ -9,6 +9,8 @@ from typing import Any
 
 from .engine.errors import InputError
 from .engine.progress import Progress
+from .engine.sample_cases import DEFAULT_SAMPLE
+from .engine.sample_cases import sample_folder
 from .engine.scan_files import ExaminationFiles
 from .engine.scan_files import find_examinations
 from .engine.scan_files import single_roles
@@ -112,13 +114,17 @@ def demo(options: Options, progress: Progress | None) -> Answer:
     """Run the whole method."""
     from .engine.demonstration import DemoOptions
     from .engine.demonstration import demonstrate
+    from .engine.model_choice import model_of_organ
 
     scans, found = _demo_scans(options)
+    preparation = _preparation(options)
+    if options.case is None and options.baseline is None:
+        preparation["model"] = options.model or model_of_organ(options.sample or DEFAULT_SAMPLE)
     demo_options = DemoOptions(
         slices=options.slices,
         among=options.among,
         half=options.split_slices or "even",
-        preparation=_preparation(options),
+        preparation=preparation,
         tuning=_tuning(options),
         repetitions=options.repetitions,
     )
@@ -128,20 +134,22 @@ def demo(options: Options, progress: Progress | None) -> Answer:
 
 def _demo_scans(options: Options) -> tuple[Any, list[str]]:
     """The scans of the demo and one line for each file that was recognised."""
-    from .engine.demonstration import SAMPLE_CASE
     from .engine.demonstration import Scans
 
     baseline, followup = (_given(options, name) for name in ("baseline", "followup"))
     if baseline is None and followup is not None:
         message = "A follow-up is given without a baseline; name its sequences with --baseline."
         raise InputError(message)
-    if baseline is not None and options.case is not None:
-        message = "Both --case and --baseline are given; use one of them."
+    sources = {"--sample": options.sample, "--case": options.case, "--baseline": baseline}
+    given = [name for name, source in sources.items() if source is not None]
+    if len(given) > 1:
+        message = f"Both {given[0]} and {given[1]} are given; use one of them."
         raise InputError(message)
     if baseline is not None:
         scans, found = Scans(baseline, followup, options.change_mask), []
     else:
-        files = find_examinations(options.case or SAMPLE_CASE, match=options.match)
+        folder = options.case or sample_folder(options.sample or DEFAULT_SAMPLE)
+        files = find_examinations(folder, match=options.match)
         for name, examination in (("baseline", files.baseline), ("followup", files.followup)):
             if examination is not None:
                 _add_given_masks(options, name, examination)
@@ -183,8 +191,11 @@ def _given(options: Options, name: str) -> ExaminationFiles | None:
 
 
 def _preparation(options: Options) -> dict[str, Any]:
-    names = ("model", "registration", "bias_correction", "missing_sequence")
-    return {name: getattr(options, name) for name in names}
+    names = ("model", "registration", "motion_correction", "bias_correction", "missing_sequence")
+    channels = {
+        f"{name}_channels": dict(getattr(options, f"{name}_channels")) for name in ("baseline", "followup")
+    }
+    return {**{name: getattr(options, name) for name in names}, **channels}
 
 
 def _tuning(options: Options) -> dict[str, Any]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from builders import detection_card
 from patients import write_examination
 from patients import write_image
+from patients import write_liver_patient
+from patients import write_model_of
 from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.command_line import main
+from PatientSpecificTuningLib.engine import model_choice
+from PatientSpecificTuningLib.engine import sample_cases
 
 METRICS = {"dice", "avd", "hd95", "recall", "f1"}
+DETECTION_METRICS = {"tpr", "fpc", "f1", "dice", "tpr_small", "tpr_large"}
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +159,102 @@ def test_running_the_demo_again_gives_the_same_metrics_and_no_new_versions(
     assert _demo(output, model, "--case", patient) == 0
     assert _metrics(output) == first
     assert len(list((output / "case" / "results").iterdir())) == 2
+
+
+@pytest.fixture(scope="module")
+def liver_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # Biased towards lesions, so that there are objects to judge.
+    return write_model_of(detection_card(), tmp_path_factory.mktemp("model") / "liver", lesion_bias=0.5)
+
+
+@pytest.fixture
+def liver_patient(tmp_path: Path) -> Path:
+    return write_liver_patient(tmp_path / "patient")
+
+
+def test_a_model_for_detection_is_judged_by_objects_and_says_which_lesion_was_found(
+    liver_patient: Path, liver_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    assert _demo(output, liver_model, "--case", liver_patient, "--weighting", "detection") == 0
+    answer = json.loads(capsys.readouterr().out)
+    metrics = _metrics(output)
+    assert set(metrics["base"]) == set(metrics["tuned"]) == DETECTION_METRICS
+    assert metrics["tuned"]["tpr_large"] is None
+    with open(output / "detections.csv", encoding="utf-8", newline="") as stream:
+        outcomes = [row["outcome"] for row in csv.DictReader(stream)]
+    found, missed = outcomes.count("found"), outcomes.count("missed")
+    assert found + missed > 0
+    assert metrics["tuned"]["tpr"] == pytest.approx(found / (found + missed))
+    assert metrics["tuned"]["fpc"] == outcomes.count("false")
+    labels = sitk.ReadImage(str(output / "detections.nii.gz"))
+    assert labels.GetSize() == sitk.ReadImage(str(liver_patient / "followup_DWI_b10.nii.gz")).GetSize()
+    assert bool((sitk.GetArrayFromImage(labels) == 2).any()) == (missed > 0)
+    table = (output / "metrics.md").read_text(encoding="utf-8")
+    assert "false positives" in table
+    assert "AVD" not in table
+    assert (output / "overview.png").read_bytes().startswith(b"\x89PNG")
+    assert answer["tuned"]["fpc"] == metrics["tuned"]["fpc"]
+
+
+def test_the_card_says_how_many_slices_are_corrected_unless_the_option_does(
+    liver_patient: Path, liver_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, slices in (([], [0, 1, 2]), (["--slices", 1, "--among", "lesion"], 1)):
+        output = tmp_path / f"out{len(arguments)}"
+        assert _demo(output, liver_model, "--case", liver_patient, *arguments) == 0
+        corrected = sorted(json.loads(capsys.readouterr().out)["corrected_slices"])
+        assert corrected == slices if isinstance(slices, list) else len(corrected) == slices
+
+
+def test_missing_phases_of_one_examination_are_one_sentence_and_a_mapping_for_it_helps(
+    liver_patient: Path, liver_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = liver_patient / "followup_DCE.nii.gz"
+    phases = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    write_image(path, phases[:3], (0.958, 0.958, 3.0, 1.0))
+    assert _demo(tmp_path / "out", liver_model, "--case", liver_patient) == 2
+    complaint = capsys.readouterr().err.strip()
+    assert len(complaint.splitlines()) == 1
+    assert "The followup DCE has 3 volume(s)" in complaint
+    assert "--followup-channels DCE=" in complaint
+    assert not (tmp_path / "out").exists()
+    arguments = ["--case", liver_patient, "--followup-channels", "DCE=1,2,3,3"]
+    assert _demo(tmp_path / "out", liver_model, *arguments) == 0
+    assert any("1, 2, 3, 3" in note for note in json.loads(capsys.readouterr().out)["notes"])
+    record = json.loads((tmp_path / "out" / "case" / "case.json").read_text(encoding="utf-8"))["examinations"]
+    assert record["followup"]["settings"]["volumes"] == {"DCE": [1, 2, 3, 3]}
+    assert "volumes" not in record["baseline"]["settings"]
+
+
+def test_a_sample_case_is_found_by_its_name_and_brings_the_model_of_its_organ(
+    liver_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_liver_patient(tmp_path / "samples" / "Liver")
+    monkeypatch.setattr(sample_cases, "SAMPLES", tmp_path / "samples")
+    monkeypatch.setattr(model_choice, "MODELS", liver_model.parent)
+    options = ["--iterations", "1", "--repetitions", "0", "--quiet", "--registration", "none"]
+    given = ["demo", "--sample", "liver", "--output", str(tmp_path / "out"), *options]
+    assert main(given) == 0
+    assert set(_metrics(tmp_path / "out")["tuned"]) == DETECTION_METRICS
+    capsys.readouterr()
+    assert main(["demo", "--sample", "kidney", "--output", str(tmp_path / "other")]) == 2
+    assert "no sample case 'kidney'; use one of liver" in capsys.readouterr().err
+    monkeypatch.setattr(model_choice, "MODELS", tmp_path)
+    assert main(["demo", "--sample", "liver", "--output", str(tmp_path / "other")]) == 2
+    assert "No model for the liver comes with the extension" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["DCE", "DCE=", "=1,2", "DCE=1,0", "DCE=a"])
+def test_a_mapping_that_cannot_be_read_is_one_sentence(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["prepare", str(tmp_path / "case"), "--baseline-channels", text]) == 2
+    assert "SEQUENCE=1,2,3" in capsys.readouterr().err
+
+
+def test_a_sample_and_own_scans_together_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", "--sample", "brain", "--case", str(tmp_path)]) == 2
+    assert "Both --sample and --case are given" in capsys.readouterr().err

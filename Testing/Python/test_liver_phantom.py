@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PatientSpecificTuningLib.engine import liver_phantom
 from PatientSpecificTuningLib.engine.abdominal_tissues import healthy_tissues
 from PatientSpecificTuningLib.engine.abdominal_tissues import lesion_tissues
 from PatientSpecificTuningLib.engine.liver_appearance import METASTASES
@@ -20,8 +23,11 @@ from PatientSpecificTuningLib.engine.perfusion import PHASE_TIMES_S
 from PatientSpecificTuningLib.engine.tissue_signal import B_VALUES
 from PatientSpecificTuningLib.engine.tissue_signal import dce_signal
 from PatientSpecificTuningLib.engine.tissue_signal import dwi_signal
+from PatientSpecificTuningLib.engine.volumes import read_labelmap
+from PatientSpecificTuningLib.engine.volumes import read_sequence
 from scipy import ndimage
 
+SAMPLE = Path(liver_phantom.__file__).parents[2] / "Resources" / "SampleData" / "Liver"
 COARSE = standard_grid((96, 72, 18), (3.086, 3.086, 7.5))
 ARTERIAL, PORTAL, LATE = slice(2, 5), slice(7, 10), slice(15, 16)
 HYPOVASCULAR = LiverAppearance(kinds={"hypovascular": 1.0}, mimics={"cyst": 2, "scar": 2}, noise=0.006)
@@ -202,3 +208,20 @@ def _top_of_liver(volume: sitk.Image) -> float:
     if below + 1 == column.size:
         return float(below)
     return float(below + (column[below] - 0.5 * column[6:10].mean()) / (column[below] - column[below + 1]))
+
+
+@pytest.mark.parametrize("examination", ["baseline", "followup"])
+def test_the_liver_sample_case_is_complete_small_and_called_a_phantom(examination: str) -> None:
+    dce, dwi = (read_sequence([SAMPLE / f"{examination}_{name}.nii.gz"], name) for name in ("DCE", "DWI"))
+    mask, lesions = (
+        read_labelmap(SAMPLE / f"{examination}_{name}.nii.gz", name) for name in ("liver_mask", "lesions")
+    )
+    assert (len(dce), len(dwi)) == (16, 3)
+    assert {volume.GetSize() for volume in [*dce, *dwi, mask, lesions]} == {mask.GetSize()}
+    inside = sitk.GetArrayFromImage(mask) > 0
+    assert sitk.GetArrayFromImage(lesions)[inside].any()
+    # The darkest phase is the native one: the liver takes up contrast agent.
+    levels = [sitk.GetArrayFromImage(volume)[inside].mean() for volume in dce]
+    assert max(levels) > 1.3 * levels[0]
+    assert sum(file.stat().st_size for file in SAMPLE.iterdir()) < 6_000_000
+    assert "phantom" in json.loads((SAMPLE / "sample.json").read_text(encoding="utf-8"))["what"]

@@ -448,6 +448,7 @@ def test_every_parameter_name_of_the_ui_file_is_a_field_and_every_setting_has_a_
         "correctedSlices",
         "addedSlices",
         "result",
+        "shownChannel",
     }
 
 

@@ -21,6 +21,8 @@ from .case import Case
 from .errors import InputError
 from .evaluation import evaluate_change
 from .lesions import binarize
+from .metrics import metric_names
+from .model_card import ModelCard
 from .model_card import read_model_card
 from .model_choice import model_of_case
 from .prepared import open_examination
@@ -28,6 +30,8 @@ from .progress import Progress
 from .report import draw_result
 from .report import metrics_markdown
 from .results import CHANGE_TABLE
+from .results import DETECTION_TABLE
+from .results import DETECTIONS
 from .results import LABELMAP
 from .results import LESION_TABLE
 from .results import PROBABILITY
@@ -36,8 +40,7 @@ from .results import Result
 from .scan_files import ExaminationFiles
 from .volumes import write_volume
 
-SAMPLE_CASE = Path(__file__).parents[2] / "Resources" / "SampleData" / "Brain"
-COPIED = (LABELMAP, PROBABILITY, UNCERTAINTY, LESION_TABLE, CHANGE_TABLE)
+COPIED = (LABELMAP, PROBABILITY, UNCERTAINTY, LESION_TABLE, CHANGE_TABLE, DETECTIONS, DETECTION_TABLE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class DemoOptions:
     """How the demo runs.
 
     Attributes:
-        slices: number of corrected slices, None for all lesion slices.
+        slices: number of corrected slices, "all" for every slice with a lesion, None as the model card says.
         among: which slices are proposed from, "organ" or "lesion".
         half: "even" or "odd", the slices of a single examination that may be corrected; the others judge.
         preparation: keyword options of `workflow.prepare`.
@@ -68,7 +71,7 @@ class DemoOptions:
         repetitions: Monte Carlo dropout repetitions.
     """
 
-    slices: int | None = 2
+    slices: int | str | None = None
     among: str = "organ"
     half: str = "even"
     preparation: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class _Run:
     scans: Scans
     options: DemoOptions
     case: Case
+    card: ModelCard
     notes: list[str]
 
     @property
@@ -99,6 +103,13 @@ class _Run:
         """Known lesions of the judged examination."""
         examination = self.scans.followup or self.scans.baseline
         return examination.lesions
+
+    @property
+    def slices(self) -> int | None:
+        """Number of corrected slices, None for every slice with a lesion."""
+        if isinstance(self.options.slices, str):
+            return None
+        return self.options.slices or self.card.proposed_slices
 
     def halves(self) -> tuple[list[int], list[int] | None]:
         """Slices that may be corrected, and slices that are judged (None for all)."""
@@ -133,7 +144,8 @@ def demonstrate(
         **options.preparation,
         progress=progress,
     )
-    run = _Run(scans, options, case, [note for r in case.examinations.values() for note in r.notes])
+    card = read_model_card(model_of_case(case))
+    run = _Run(scans, options, case, card, [note for r in case.examinations.values() for note in r.notes])
     slices = _correct(run)
     base = workflow.segment(case, examination=run.judged, weights="base", repetitions=0, progress=progress)
     workflow.tune(case, **options.tuning, progress=progress)
@@ -161,7 +173,7 @@ def _correct(run: _Run) -> list[int]:
             "The baseline shows no lesion on the slices that may be corrected; give another baseline or half."
         )
         raise InputError(message)
-    among = "lesion" if run.options.slices is None else run.options.among
+    among = "lesion" if run.slices is None else run.options.among
     slices = _proposed(run, among, allowed, known)
     if not with_lesion & set(slices):
         slices = _proposed(run, "lesion", allowed, known)
@@ -179,7 +191,7 @@ def _correct(run: _Run) -> list[int]:
 
 def _proposed(run: _Run, among: str, allowed: list[int], known: NDArray[np.bool_]) -> list[int]:
     proposals = workflow.propose(run.case, count=None, among=among, lesion_labels=known)
-    return [p.slice for p in proposals if p.slice in set(allowed)][: run.options.slices]
+    return [p.slice for p in proposals if p.slice in set(allowed)][: run.slices]
 
 
 def _known_baseline(run: _Run) -> NDArray[np.bool_]:
@@ -188,12 +200,11 @@ def _known_baseline(run: _Run) -> NDArray[np.bool_]:
     if path is not None:
         return labels_on_working_grid(run.case, path, "lesion labelmap")
     baseline = open_examination(run.case, "baseline")
-    card = read_model_card(model_of_case(run.case))
     run.notes.append(
         "The lesions of the baseline are not known: what the base CNN found on the proposed slices was accepted"
         " uncorrected, so little can be learned."
     )
-    return binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+    return binarize(baseline.base_probability, baseline.organ_mask, run.card.post_processing)
 
 
 def _judge(run: _Run, result: Result) -> dict[str, float | None]:
@@ -201,7 +212,7 @@ def _judge(run: _Run, result: Result) -> dict[str, float | None]:
         return workflow.evaluate(run.case, run.known, number=result.number, slices=run.halves()[1])
     if run.scans.change_mask is not None:
         return evaluate_change(run.case, result, run.scans.change_mask)
-    return dict.fromkeys(("dice", "avd", "hd95", "recall", "f1"))
+    return dict.fromkeys(metric_names(run.card.task))
 
 
 def _leave(

@@ -21,6 +21,7 @@ class LiverAppearance:
     Attributes:
         kinds: share of every kind of metastasis.
         mimics: number of every kind of mimic.
+        tumour: part of a metastasis that is tumour; the rest is liver that it grows through.
         t1: factor on the longitudinal relaxation time of metastases.
         t2: factor on their transverse relaxation time.
         adc: factor on their apparent diffusion coefficient.
@@ -37,6 +38,7 @@ class LiverAppearance:
 
     kinds: dict[str, float] = field(default_factory=lambda: {"hypovascular": 0.7, "necrotic": 0.3})
     mimics: dict[str, int] = field(default_factory=lambda: {"cyst": 1, "scar": 1})
+    tumour: float = 0.8
     t1: float = 1.0
     t2: float = 1.0
     adc: float = 1.0
@@ -48,7 +50,7 @@ class LiverAppearance:
     liver_t2_s: float = 0.046
     liver_fat: float = 0.05
     bolus: Bolus = field(default_factory=Bolus)
-    noise: float = 0.012
+    noise: float = 0.014
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> LiverAppearance:
@@ -61,6 +63,7 @@ class LiverAppearance:
         return cls(
             kinds={kind: float(share) for kind, share in zip(METASTASES, shares, strict=True)},
             mimics={kind: int(min(rng.poisson(rate), 5)) for kind, rate in zip(MIMICS, rates, strict=True)},
+            tumour=float(rng.uniform(0.2, 0.9)),
             t1=float(rng.uniform(0.7, 1.25)),
             t2=float(rng.uniform(0.6, 1.3)),
             adc=float(rng.uniform(0.7, 1.45)),
@@ -74,5 +77,5 @@ class LiverAppearance:
             bolus=Bolus(
                 float(rng.uniform(11, 18)), float(rng.uniform(3.5, 6.0)), float(rng.uniform(1.0, 1.6))
             ),
-            noise=float(rng.uniform(0.009, 0.018)),
+            noise=float(rng.uniform(0.011, 0.020)),
         )

@@ -13,9 +13,9 @@ from .implicit_shapes import Points
 from .liver_appearance import LiverAppearance
 from .random_fields import SmoothWaves
 
-# Log-normal diameter in mm; about a third of the lesions is smaller than 1.0 ml.
-LOG_DIAMETER_MEAN, LOG_DIAMETER_SD = np.log(16.0), 0.45
-SMALLEST_MM, LARGEST_MM = 7.0, 55.0
+# Log-normal diameter in mm; about half of the lesions are smaller than 1.0 ml.
+LOG_DIAMETER_MEAN, LOG_DIAMETER_SD = np.log(13.0), 0.45
+SMALLEST_MM, LARGEST_MM = 6.0, 50.0
 # Part of the metastases that stay, grow, shrink, vanish or are ablated until the follow-up.
 FATES = {"stable": 0.25, "grown": 0.25, "shrunk": 0.25, "vanished": 0.12, "ablated": 0.13}
 ABLATION_MARGIN_MM, LARGEST_ABLATED_MM = 4.0, 18.0

@@ -251,11 +251,19 @@ def _paint_lesion(
 def _lesion_signal(
     lesion: LiverLesion, tissues: LesionTissues, appearance: LiverAppearance, response: float
 ) -> tuple[Signal, Signal]:
-    """Signal of core and rim, a little different from lesion to lesion and calmed by treatment."""
+    """Signal of core and rim, a little different from lesion to lesion; metastases are calmed by treatment."""
     own = np.random.default_rng([lesion.shape_seed, 1]).normal(1, 0.07, 3)
-    calmed = response if lesion.kind in METASTASES else 0.0
-    factors = {"t1": own[0], "adc": own[1] * (1 + 0.3 * calmed), "flow": own[2] * (1 - 0.6 * calmed)}
-    return (
-        signals(tissues.core.scaled(**factors), appearance.bolus),
-        signals(tissues.rim.scaled(**factors), appearance.bolus),
+    if lesion.kind not in METASTASES:
+        core, rim = (
+            signals(tissue.scaled(t1=own[0], adc=own[1], flow=own[2]), appearance.bolus)
+            for tissue in (tissues.core, tissues.rim)
+        )
+        return core, rim
+    liver = signals(healthy_tissues(appearance)["liver"], appearance.bolus)
+    tumour = appearance.tumour * (1 - 0.3 * response)
+    factors = {"t1": own[0], "adc": own[1] * (1 + 0.3 * response), "flow": own[2] * (1 - 0.6 * response)}
+    core, rim = (
+        liver + np.float32(tumour) * (signals(tissue.scaled(**factors), appearance.bolus) - liver)
+        for tissue in (tissues.core, tissues.rim)
     )
+    return core, rim

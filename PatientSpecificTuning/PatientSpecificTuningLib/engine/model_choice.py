@@ -33,6 +33,23 @@ def choose_model(model: str | Path | None = None) -> Path:
     raise InputError(message)
 
 
+def model_of_organ(organ: str) -> Path:
+    """The folder of a shipped model for an organ, the default model where it fits.
+
+    Raises:
+        InputError: no shipped model is for this organ.
+    """
+    folders = sorted(card.parent for card in MODELS.glob(f"*/{CARD_NAME}"))
+    fitting = [folder for folder in folders if read_model_card(folder).organ == organ.lower()]
+    for folder in fitting:
+        if folder.name == DEFAULT_MODEL:
+            return folder
+    if not fitting:
+        message = f"No model for the {organ.lower()} comes with the extension; give one with --model."
+        raise InputError(message)
+    return fitting[0]
+
+
 def model_identity(folder: Path) -> dict[str, str]:
     """Name, version, folder and content hash of a model, as a case keeps them.
 

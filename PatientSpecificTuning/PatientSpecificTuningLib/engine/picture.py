@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .atomic import replace_when_complete
 
-# Colours of Fig. 4 of the paper, chosen light enough to be told apart on grey.
-TRUE_POSITIVE, FALSE_NEGATIVE, FALSE_POSITIVE = "#35c94a", "#ff3b30", "#3d8bff"
+# Found, missed and false in the colours of Fig. 4 of the paper, chosen light enough to be told apart on grey.
+OUTCOME_COLOURS = ("#35c94a", "#ff3b30", "#3d8bff")
 BASE, TUNED, KNOWN = "#ff9f0a", "#32d0e6", "#f5e663"
 _MARGIN = 4
 
@@ -22,11 +22,14 @@ class Overview:
     """What the picture shows, all (Z, Y, X) on one axial grid.
 
     Attributes:
-        image: intensities of the first sequence, any scale.
+        image: intensities of the first sequence, of its key channel where it has several, any scale.
         organ: bool, what the picture is cropped to.
         base: bool, lesions of the base CNN.
         tuned: bool, lesions of the patient-specific CNN.
         known: bool, known lesions, None where there are none.
+        outcomes: what the base and the patient-specific CNN made of the known lesions, uint8, 1 found, 2 missed and
+            3 false; None without known lesions.
+        outcome_names: what these three are called.
         uncertainty: standard deviation of the lesion softmax, float, None without Monte Carlo dropout.
         pixel_aspect: height over width of a pixel.
         title: first line of the picture.
@@ -38,10 +41,12 @@ class Overview:
     base: NDArray[np.bool_]
     tuned: NDArray[np.bool_]
     known: NDArray[np.bool_] | None
+    outcomes: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
     uncertainty: NDArray[np.floating] | None
     pixel_aspect: float = 1.0
     title: str = "Follow-up"
     captions: tuple[str, str] = ("", "")
+    outcome_names: tuple[str, str, str] = ("true positive", "false negative", "false positive")
 
 
 def draw_overview(overview: Overview, path: Path, *, count: int = 3) -> None:
@@ -69,8 +74,14 @@ def draw_overview(overview: Overview, path: Path, *, count: int = 3) -> None:
             _grey(axis, overview, view)
         _outlines(axes_of_slice[0], overview, view)
         axes_of_slice[0].set_ylabel(f"slice {index}", fontsize=11)
-        _errors(axes_of_slice[1], overview.base, overview.known, view, BASE)
-        _errors(axes_of_slice[2], overview.tuned, overview.known, view, TUNED)
+        for axis, found, which, colour in (
+            (axes_of_slice[1], overview.base, 0, BASE),
+            (axes_of_slice[2], overview.tuned, 1, TUNED),
+        ):
+            if overview.outcomes is None:
+                _fill(axis, found[view], colour)
+            else:
+                _errors(axis, overview.outcomes[which][view])
         shades = _shade(axes_of_slice[3], overview, view)
     _headings(figure, axes[0], overview)
     if shades is not None:
@@ -126,15 +137,9 @@ def _outlines(axis: Any, overview: Overview, view: tuple[Any, ...]) -> None:
             axis.contour(mask[view].astype(float), levels=[0.5], colors=[colour], linewidths=width)
 
 
-def _errors(
-    axis: Any, found: NDArray[np.bool_], known: NDArray[np.bool_] | None, view: tuple[Any, ...], colour: str
-) -> None:
-    if known is None:
-        _fill(axis, found[view], colour)
-        return
-    _fill(axis, found[view] & known[view], TRUE_POSITIVE)
-    _fill(axis, ~found[view] & known[view], FALSE_NEGATIVE)
-    _fill(axis, found[view] & ~known[view], FALSE_POSITIVE)
+def _errors(axis: Any, outcome: NDArray[np.uint8]) -> None:
+    for label, colour in enumerate(OUTCOME_COLOURS, start=1):
+        _fill(axis, outcome == label, colour)
 
 
 def _fill(axis: Any, mask: NDArray[np.bool_], colour: str) -> None:
@@ -181,7 +186,5 @@ def _legend(overview: Overview) -> list[Any]:
     return [
         Line2D([], [], color=KNOWN, label="known lesions"),
         *lines,
-        Patch(color=TRUE_POSITIVE, label="true positive"),
-        Patch(color=FALSE_NEGATIVE, label="false negative"),
-        Patch(color=FALSE_POSITIVE, label="false positive"),
+        *(Patch(color=c, label=n) for c, n in zip(OUTCOME_COLOURS, overview.outcome_names, strict=True)),
     ]

@@ -11,9 +11,15 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from .case import Case
+from .detection import FALSE
+from .detection import FOUND
+from .detection import MISSED
+from .detection import match_lesions
 from .geometry import Grid
 from .geometry import resample
 from .geometry import resample_labelmap
+from .model_card import read_model_card
+from .model_choice import model_of_case
 from .picture import Overview
 from .picture import draw_overview
 from .prepared import open_examination
@@ -22,27 +28,40 @@ from .volumes import read_labelmap
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 COLUMNS = {
+    "tpr": ("lesion TPR", ".2f"),
+    "fpc": ("false positives", ".0f"),
     "dice": ("Dice", ".3f"),
     "avd": ("AVD (%)", ".1f"),
     "hd95": ("Hausdorff 95 (mm)", ".2f"),
     "recall": ("lesion TPR", ".2f"),
     "f1": ("lesion F1", ".2f"),
+    "tpr_small": ("TPR below 1.0 cm³", ".2f"),
+    "tpr_large": ("TPR from 1.0 cm³", ".2f"),
+}
+OUTCOME_NAMES = {
+    "segmentation": ("true positive", "false negative", "false positive"),
+    "detection": ("found lesion", "missed lesion", "false object"),
+}
+CAPTIONS = {
+    "segmentation": {"dice": "Dice {:.3f}"},
+    "detection": {"tpr": "TPR {:.2f}", "fpc": "{} false positives"},
 }
 
 
 def metrics_markdown(metrics: Metrics, slices: Sequence[int], judged_by: str, notes: Sequence[str]) -> str:
     """Base against patient-specific as a Markdown table, with what was corrected and judged; n/a is undefined."""
+    columns = {key: column for key, column in COLUMNS.items() if key in metrics["base"]}
     lines = [
         "# Base against patient-specific CNN",
         "",
         f"Corrected slices of the baseline: {', '.join(map(str, sorted(slices)))}.",
         f"Judged by {judged_by}." if judged_by else "There are no known lesions to judge by.",
         "",
-        "| CNN | " + " | ".join(title for title, _ in COLUMNS.values()) + " |",
-        "|---|" + "---|" * len(COLUMNS),
+        "| CNN | " + " | ".join(title for title, _ in columns.values()) + " |",
+        "|---|" + "---|" * len(columns),
     ]
     for name, title in (("base", "base"), ("tuned", "patient-specific")):
-        cells = [number(metrics[name][key], form) for key, (_, form) in COLUMNS.items()]
+        cells = [number(metrics[name][key], form) for key, (_, form) in columns.items()]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     if notes:
         lines += ["", *(f"- {note}" for note in notes)]
@@ -64,24 +83,45 @@ def draw_result(
     """
     name = tuned.run["examination"]
     examination = open_examination(case, name)
+    card = read_model_card(model_of_case(case))
     grid = examination.record.working_grid
-    captions = tuple(_caption(metrics[key]["dice"]) for key in ("base", "tuned"))
+    found = {"base": _mask(base.labelmap, grid), "tuned": _mask(tuned.labelmap, grid)}
+    reference = None if known is None else _mask(known, grid)
     overview = Overview(
-        image=np.asarray(examination.images[0]),
+        image=np.asarray(examination.images[card.pathways[0].key_index]),
         organ=examination.organ_mask,
-        base=_mask(base.labelmap, grid),
-        tuned=_mask(tuned.labelmap, grid),
-        known=None if known is None else _mask(known, grid),
+        base=found["base"],
+        tuned=found["tuned"],
+        known=reference,
+        outcomes=None if reference is None else _outcomes(card.task, reference, found),
+        outcome_names=OUTCOME_NAMES[card.task],
         uncertainty=None if tuned.uncertainty is None else _values(tuned.uncertainty, grid),
         pixel_aspect=float(grid.spacing[1] / grid.spacing[0]),
         title=f"{'Follow-up' if name == 'followup' else 'Baseline'}: base against patient-specific CNN",
-        captions=(captions[0], captions[1]),
+        captions=(_caption(metrics["base"], card.task), _caption(metrics["tuned"], card.task)),
     )
     draw_overview(overview, path)
 
 
-def _caption(dice: float | None) -> str:
-    return "" if dice is None else f"Dice {dice:.3f}"
+def _outcomes(
+    task: str, known: NDArray[np.bool_], found: Mapping[str, NDArray[np.bool_]]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What the base and the tuned CNN made of every voxel or, for detection, of every lesion."""
+    judge = _voxel_outcome if task == "segmentation" else _object_outcome
+    return judge(known, found["base"]), judge(known, found["tuned"])
+
+
+def _voxel_outcome(known: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return (FOUND * (known & found) + MISSED * (known & ~found) + FALSE * (found & ~known)).astype(np.uint8)
+
+
+def _object_outcome(known: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return match_lesions(known, found).outcome()
+
+
+def _caption(metrics: Mapping[str, float | None], task: str) -> str:
+    values = {key: metrics[key] for key in CAPTIONS[task]}
+    return ", ".join(CAPTIONS[task][key].format(value) for key, value in values.items() if value is not None)
 
 
 def _mask(path: Path, grid: Grid) -> NDArray[np.bool_]:

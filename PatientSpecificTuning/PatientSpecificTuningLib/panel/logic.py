@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
 from ..engine import workflow
-from ..engine.atomic import remove_unfinished
 from ..engine.case import Case
 from ..engine.case import case_exists
 from ..engine.errors import InputError
@@ -38,13 +34,13 @@ from .node_images import labelImage
 from .packages import ensurePackages
 from .parameters import PanelParameters
 from .shown_channel import shownVolume
+from .worker_requests import WorkerRequests
 
 CORRECTED_LABELS = "corrections.nii.gz"
-LOG_NAME = "worker.log"
 REFERENCE = "followup_reference.nrrd"
 
 
-class TuningLogic:
+class TuningLogic(WorkerRequests):
     """Runs the method on nodes of the scene; long work happens in the worker.
 
     >>> logic = PatientSpecificTuningLogic()
@@ -55,21 +51,18 @@ class TuningLogic:
     >>> logic.tuneAndSegment(waitForCompletion=True)
     >>> nodes = logic.review()
 
-    Signals: `progressed(stage, fraction, remainingSeconds)`, `failed(message)`, `prepared()`, `segmented()`,
-    `busyChanged(busy)`, `workerKnown(device)`.
+    Signals beside those of `WorkerRequests`: `prepared()`, `segmented()`, `workerKnown(device)`.
     """
 
     def __init__(self, client: WorkerClient, parameterNode) -> None:
-        self.client = client
+        super().__init__(client, self._chosenFolder)
         self._parameters = PanelParameters(parameterNode)
         self._corrections: Corrections | None = None
         # Masks are read to be checked, which is too slow for every turn of a slider.
         self._checked: tuple[Any, ...] | None = None
         self._problems: list[str] = []
         self._isWarm = False
-        client.logged.connect(self._keepInLog)
-        self.progressed, self.failed, self.prepared = Signal(), Signal(), Signal()
-        self.segmented, self.busyChanged, self.workerKnown = Signal(), Signal(), Signal()
+        self.prepared, self.segmented, self.workerKnown = Signal(), Signal(), Signal()
 
     # What is chosen ---------------------------------------------------------------------------------------------
 
@@ -251,20 +244,6 @@ class TuningLogic:
         self._request("segment", {**arguments, "seed": self._parameters.seed}, self._afterSegmenting)
         self._wait(waitForCompletion)
 
-    def cancel(self) -> None:
-        """Stop what runs and what waits; what is complete is kept."""
-        self.client.cancel()
-        self.busyChanged(self.isBusy)
-
-    @property
-    def isBusy(self) -> bool:
-        """Whether the worker works."""
-        return self.client.isBusy
-
-    def stop(self) -> None:
-        """End the worker; called when the module goes away."""
-        self.client.stop()
-
     # Review -----------------------------------------------------------------------------------------------------
 
     def results(self) -> list[Result]:
@@ -339,12 +318,8 @@ class TuningLogic:
         self._parameters = PanelParameters(parameterNode)
         self._corrections = self._checked = None
 
-    def _keepInLog(self, line: str) -> None:
-        """What the worker says beside its answers stands in the case folder."""
-        folder = Path(self._parameters.caseFolder or "")
-        if self._parameters.caseFolder and folder.is_dir():
-            with (folder / LOG_NAME).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+    def _chosenFolder(self) -> Path | None:
+        return Path(self._parameters.caseFolder) if self._parameters.caseFolder else None
 
     def _beginCorrections(self, case: Case) -> Corrections:
         parameters = self._parameters
@@ -367,47 +342,6 @@ class TuningLogic:
         if answer["tuned"] != "base":
             self._parameters.result = answer["result"]
         self.segmented()
-
-    def _request(
-        self, verb: str, arguments: dict[str, Any], onResult: Callable[[dict[str, Any]], None] | None = None
-    ) -> None:
-        # What cannot be said in JSON must fail here, at the caller, and not in the worker.
-        json.dumps(arguments)
-
-        def finished(answer: dict[str, Any]) -> None:
-            if onResult is not None:
-                onResult(answer)
-            self.busyChanged(self.isBusy)
-
-        def failed(message: str) -> None:
-            if self._parameters.caseFolder:
-                # A worker that was ended by force leaves what it had begun.
-                remove_unfinished(Path(self._parameters.caseFolder))
-            self.failed(message)
-            self.busyChanged(self.isBusy)
-
-        self.client.request(verb, arguments, onResult=finished, onError=failed, onProgress=self.progressed)
-        self.busyChanged(True)
-
-    def _requestAhead(
-        self,
-        verb: str,
-        arguments: dict[str, Any],
-        onResult: Callable[[dict[str, Any]], None] = lambda answer: None,
-    ) -> None:
-        """Ask for something that nobody waits for; where it fails, the step that needs it says why."""
-        self.client.request(verb, arguments, onResult=onResult, ahead=True)
-
-    def _wait(self, waitForCompletion: bool) -> None:
-        if not waitForCompletion:
-            return
-        failures: list[str] = []
-        self.failed.connect(failures.append)
-        while self.isBusy:
-            slicer.app.processEvents()
-        self.failed.disconnect(failures.append)
-        if failures:
-            raise InputError(failures[0])
 
 
 def _state(node: Any) -> tuple[str, int] | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-import slicer
 from slicer.i18n import tr as _
 
-from ..engine.scan_files import find_examinations
 from .logic import TuningLogic
-from .sample_data import SAMPLE
+from .sample_data import loadSampleCase
 
 
 class PatientSection:
@@ -22,19 +19,14 @@ class PatientSection:
         ui.sampleButton.connect("clicked()", guarded(self.loadSample))
 
     def loadSample(self) -> None:
-        """Load the sample case and choose its volumes."""
-        found = find_examinations(SAMPLE)
-        parameters = self.logic.parameters()
+        """Load the sample case of the chosen model's organ and choose its volumes."""
+        parameters, card = self.logic.parameters(), self.logic.modelCard()
+        loaded = loadSampleCase(card.organ)
         parameters.caseFolder = ""
-        for name, files in (("baseline", found.baseline), ("followup", found.followup)):
-            title = {"baseline": _("Baseline"), "followup": _("Follow-up")}[name]
-            flair, t1 = files.sequences["FLAIR"][0], files.sequences["T1"][0]
-            setattr(parameters, f"{name}First", _loaded(flair, f"{title} FLAIR"))
-            setattr(parameters, f"{name}Second", _loaded(t1, f"{title} T1"))
-            mask = slicer.util.loadLabelVolume(
-                str(files.organ_mask), {"name": f"{title} brain mask", "show": False}
-            )
-            setattr(parameters, f"{name}Mask", mask)
+        for examination, nodes in loaded.items():
+            for part, pathway in zip(("First", "Second"), card.pathways, strict=False):
+                setattr(parameters, f"{examination}{part}", nodes.get(pathway.sequence))
+            setattr(parameters, f"{examination}Mask", nodes["mask"])
 
     def update(self) -> None:
         """Say what is wrong, or that everything is there."""
@@ -44,7 +36,3 @@ class PatientSection:
             label.text = "\n".join(f"\u2022 {problem}" for problem in problems)
         else:
             label.text = _("Both examinations are complete.")
-
-
-def _loaded(path: Path, name: str):
-    return slicer.util.loadVolume(str(path), {"name": name, "show": False})
