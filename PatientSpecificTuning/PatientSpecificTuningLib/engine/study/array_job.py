@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..atomic import write_text
@@ -13,15 +12,14 @@ from ..errors import InputError
 PACKAGE = Path(__file__).resolve().parents[3]
 
 
-def array_script(arguments: Sequence[str], output: Path, jobs: int, *, gpu: bool = False) -> str:
-    """The text of a batch script.
+def array_script(output: Path, jobs: int, *, gpu: bool = False) -> str:
+    """The text of a batch script that goes on with the study in a folder.
 
     Args:
-        arguments: of the study verb, without those about workers and shards.
-        output: the study's folder, on storage that all nodes share.
+        output: the study's folder with its study.json, on storage that all nodes share.
         jobs: how many shares.
     """
-    command = [sys.executable, "-m", "PatientSpecificTuningLib", "study", *arguments]
+    command = [sys.executable, "-m", "PatientSpecificTuningLib", "study", "--output", str(output)]
     quoted = shlex.join(command)
     lines = [
         "#!/bin/bash",
@@ -41,9 +39,7 @@ def array_script(arguments: Sequence[str], output: Path, jobs: int, *, gpu: bool
     return "\n".join(lines) + "\n"
 
 
-def write_array_script(
-    path: Path, arguments: Sequence[str], output: Path, jobs: int, *, gpu: bool = False
-) -> None:
+def write_array_script(path: Path, output: Path, jobs: int, *, gpu: bool = False) -> None:
     """Write the script, and make the folder for its logs.
 
     Raises:
@@ -53,4 +49,4 @@ def write_array_script(
         message = f"A job array of {jobs} jobs does nothing; use at least one."
         raise InputError(message)
     (output / "logs").mkdir(parents=True, exist_ok=True)
-    write_text(path, array_script(arguments, output.resolve(), jobs, gpu=gpu))
+    write_text(path, array_script(output.resolve(), jobs, gpu=gpu))

@@ -79,8 +79,10 @@ def run_on_workers(
     record = ProgressRecord(study.folder, len(identifiers), len(identifiers) * (1 + len(settings)), report)
     complete: dict[str, str] = {}
     futures = []
-    for patient in identifiers:
-        steps, last = _submit(study, patient, settings, client, resources or {}, keep_features=keep_features)
+    for number, patient in enumerate(identifiers):
+        # One patient after the other, since the features of a patient that is not complete take gigabytes.
+        options = {"resources": resources or {}, "priority": -number, "pure": False}
+        steps, last = _submit(study, patient, settings, client, options, keep_features=keep_features)
         complete[str(last.key)] = patient
         futures += [*steps, last]
     failures: list[Failure] = []
@@ -100,18 +102,17 @@ def _submit(
     patient: str,
     settings: Sequence[str],
     client: Client,
-    resources: dict[str, int],
+    options: dict[str, Any],
     *,
     keep_features: bool,
 ) -> tuple[list[Future], Future]:
-    """The tasks of one patient, and the one that ends them; `pure` is off, since what they do is write files."""
-    options: dict[str, Any] = {"resources": resources, "pure": False}
+    """The tasks of one patient, and the one that ends them."""
     folder = str(study.folder.resolve())
     prepared = client.submit(preparation_task, folder, patient, **options)
     measured = [
         client.submit(measurement_task, folder, patient, setting, prepared, **options) for setting in settings
     ]
-    last = client.submit(completion_task, folder, patient, measured, keep_features=keep_features, pure=False)
+    last = client.submit(completion_task, folder, patient, measured, keep_features=keep_features, **options)
     return [prepared, *measured], last
 
 

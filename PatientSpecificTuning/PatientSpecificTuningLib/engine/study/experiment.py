@@ -57,6 +57,7 @@ def prepare_patient(folder: Path, identifier: str) -> None:
         baseline=patient.baseline,
         followup=patient.followup,
         **asdict(study.preparation),
+        with_change=False,
     )
     if not study.design.every_pixel:
         _pool_patches(study, case, identifier)

@@ -1,11 +1,9 @@
-"""Running the patients of a study one after another in this process; also one share of them in a job array."""
+"""Running the patients of a study one after another in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ..errors import InputError
 from .study_folder import Study
 from .study_progress import ProgressRecord
 from .study_progress import Report
@@ -13,28 +11,6 @@ from .tasks import Failure
 from .tasks import completion_task
 from .tasks import measurement_task
 from .tasks import preparation_task
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of several equal shares of the patients.
-
-    Attributes:
-        number: from 1.
-        count: how many shares there are.
-    """
-
-    number: int
-    count: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.number <= self.count:
-            message = f"There is no shard {self.number}/{self.count}; use 1/{self.count} to {self.count}/{self.count}."
-            raise InputError(message)
-
-    def share(self, identifiers: Sequence[str]) -> list[str]:
-        """Every `count`-th patient, so that shares differ by one at most."""
-        return list(identifiers)[self.number - 1 :: self.count]
 
 
 def run_here(

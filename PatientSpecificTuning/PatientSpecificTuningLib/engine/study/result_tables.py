@@ -11,9 +11,9 @@ from typing import Any
 
 from .published import PUBLISHED
 from .published import PUBLISHED_OTHER
+from .significance import Significance
 from .statistics import WILCOXON
 from .statistics import Comparison
-from .statistics import Significance
 from .statistics import Summary
 from .statistics import compare
 from .statistics import corrected
@@ -97,7 +97,9 @@ def build_table(
         for row in plan.rows[1:]
         for column in plan.columns
     }
-    p_values = dict(zip(comparisons, corrected([c.p for c in comparisons.values()], significance.correction), strict=True))
+    p_values = dict(
+        zip(comparisons, corrected([c.p for c in comparisons.values()], significance.correction), strict=True)
+    )
     summaries = {key: summarize(found) for key, found in values.items()}
     best = {column.key: _best(summaries, column, plan) for column in plan.columns}
     rows = []

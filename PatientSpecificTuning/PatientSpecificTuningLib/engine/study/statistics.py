@@ -14,24 +14,10 @@ import numpy as np
 from scipy import stats
 
 from ..errors import InputError
+from .significance import CORRECTIONS
 
-ALPHA = 0.01
 WILCOXON, T_TEST = "Wilcoxon signed-rank test", "paired t-test"
-CORRECTIONS = ("none", "holm", "benjamini-hochberg")
 Values = Sequence[float | None]
-
-
-@dataclass(frozen=True)
-class Significance:
-    """How p values are judged.
-
-    Attributes:
-        alpha: level below which a difference is significant, 0.01 in the paper.
-        correction: for the comparisons of one table, one of `CORRECTIONS`; the paper corrects nothing.
-    """
-
-    alpha: float = ALPHA
-    correction: str = "none"
 
 
 @dataclass(frozen=True)

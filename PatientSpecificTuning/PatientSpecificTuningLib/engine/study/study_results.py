@@ -16,8 +16,8 @@ from .plots import draw_plots
 from .result_tables import Outcomes
 from .result_tables import Table
 from .result_tables import build_table
+from .significance import Significance
 from .statistics import WILCOXON
-from .statistics import Significance
 from .statistics import smallest_wilcoxon_p
 from .study_folder import Study
 from .study_report import html_report

@@ -17,12 +17,12 @@ from .cluster_run import run_on_workers
 from .design import Cohort
 from .design import Design
 from .design import Preparation
-from .local_run import Shard
 from .local_run import run_here
 from .manifest import read_cohort
 from .recipes import RECIPES
 from .recipes import make_cohort
-from .statistics import Significance
+from .shard import Shard
+from .significance import Significance
 from .study_folder import Study
 from .study_folder import absolute
 from .study_progress import Report

@@ -8,8 +8,8 @@ import io
 
 from .result_tables import Cell
 from .result_tables import Table
+from .significance import Significance
 from .statistics import WILCOXON
-from .statistics import Significance
 
 SIGNIFICANT = "*"
 
