@@ -202,16 +202,16 @@ def _train(command: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         required=True,
-        metavar="FOLDER",
-        help="folders with annotated scans",
+        metavar="PATH",
+        help="folders with annotated scans, recognised by their names, or manifests of single examinations",
     )
     command.add_argument(
         "--validation",
         nargs="+",
         type=Path,
         default=[],
-        metavar="FOLDER",
-        help="folders that are only judged",
+        metavar="PATH",
+        help="folders or manifests that are only judged",
     )
     command.add_argument(
         "--match", default="", metavar="TEXT", help="only files whose path contains this text"
@@ -226,7 +226,12 @@ def _train(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--varied", action="store_true", help="strong augmentation instead of rotation alone"
     )
-    command.add_argument("--device", default="cpu", help="cpu or cuda")
+    command.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="torchrun gives every process a GPU of its own",
+    )
     command.add_argument(
         "--bf16", action="store_true", help="bfloat16, where the processor is faster with it"
     )

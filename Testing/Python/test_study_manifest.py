@@ -16,9 +16,9 @@ from cohorts import row
 from cohorts import write_cohort
 from patients import write_image
 from PatientSpecificTuningLib.command_line import main
+from PatientSpecificTuningLib.engine.cohort.manifest import read_cohort
+from PatientSpecificTuningLib.engine.cohort.manifest import write_manifest
 from PatientSpecificTuningLib.engine.errors import InputError
-from PatientSpecificTuningLib.engine.study.manifest import read_cohort
-from PatientSpecificTuningLib.engine.study.manifest import write_manifest
 
 CARD = tiny_card(missing_sequences=("T1",))
 

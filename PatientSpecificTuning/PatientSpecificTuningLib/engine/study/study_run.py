@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..cohort.manifest import read_cohort
+from ..cohort.recipes import RECIPES
+from ..cohort.recipes import make_cohort
 from ..errors import InputError
 from ..model_card import read_model_card
 from ..model_choice import choose_model
+from ..model_choice import model_of_organ
 from ..progress import Progress
 from .cluster_run import ClusterOptions
 from .cluster_run import connected
@@ -18,9 +22,6 @@ from .design import Cohort
 from .design import Design
 from .design import Preparation
 from .local_run import run_here
-from .manifest import read_cohort
-from .recipes import RECIPES
-from .recipes import make_cohort
 from .shard import Shard
 from .significance import Significance
 from .study_folder import Study
@@ -78,12 +79,16 @@ def study_of_recipe(
         message = f"There is no recipe {recipe_name!r}; use one of {', '.join(RECIPES)}."
         raise InputError(message)
     recipe = RECIPES[recipe_name]
-    preparation = recipe.preparation if model is None else Preparation(model, "none", "none")
+    # The sequences of a phantom lie on one grid, and no volume was moved by breathing that needs it.
+    preparation = Preparation(
+        model or model_of_organ(recipe.organ).name, registration="none", motion_correction="none"
+    )
     card = read_model_card(choose_model(preparation.model))
     count = patients or (recipe.quick_patients if quick else recipe.patients)
     manifest = make_cohort(recipe, output / "cohort", count, quick=quick, progress=progress)
     found = read_cohort(manifest, card, missing_sequence=preparation.missing_sequence)
-    return Study(output, recipe.cohort(quick=quick), design, preparation, absolute(found))
+    cohort = Cohort(f"{'small ' if quick else ''}{recipe.organ} phantoms", phantom=True)
+    return Study(output, cohort, design, preparation, absolute(found))
 
 
 def run_study(

@@ -7,10 +7,10 @@ from pathlib import Path
 from ..errors import InputError
 from ..scan_files import ExaminationFiles
 from ..scan_files import find_examinations
-from .cohort import BASELINE
-from .cohort import FOLLOWUP
-from .cohort import Problem
-from .cohort import Row
+from .patient import BASELINE
+from .patient import FOLLOWUP
+from .patient import Problem
+from .patient import Row
 
 SUBJECT = "sub-"
 

@@ -16,13 +16,11 @@ from ..errors import InputError
 from ..progress import Progress
 from ..scan_files import find_examinations
 from .brain_recipe import write_brain_patient
-from .cohort import BASELINE
-from .cohort import FOLLOWUP
-from .cohort import CohortPatient
-from .design import Cohort
-from .design import Preparation
 from .liver_recipe import write_liver_patient
 from .manifest import write_manifest
+from .patient import BASELINE
+from .patient import FOLLOWUP
+from .patient import CohortPatient
 
 # Written last: what made a patient, and the sign that all its files are there.
 DESCRIPTION = "phantom.json"
@@ -34,8 +32,7 @@ class Recipe:
     """A cohort of phantom patients.
 
     Attributes:
-        organ: the first word of the cohort's name.
-        model: the shipped model that it is made for.
+        organ: what the patients are phantoms of, and which shipped model they are for.
         write_patient: writes a patient of a number into a folder, with file names as `find_examinations` knows
             them, small where asked; returns what made the patient, as JSON values.
         patients: how many, for an evening on a laptop.
@@ -43,25 +40,14 @@ class Recipe:
     """
 
     organ: str
-    model: str
     write_patient: Callable[[Path, int, bool], dict[str, Any]]
     patients: int
     quick_patients: int
 
-    @property
-    def preparation(self) -> Preparation:
-        """Sequences of phantoms lie on one grid already."""
-        return Preparation(model=self.model, registration="none", motion_correction="none")
-
-    def cohort(self, *, quick: bool) -> Cohort:
-        """What the report calls the patients."""
-        size = "small " if quick else ""
-        return Cohort(f"{size}{self.organ} phantoms", phantom=True)
-
 
 RECIPES = {
-    "brain": Recipe("brain", "BrainWhiteMatterLesions", write_brain_patient, 20, 3),
-    "liver": Recipe("liver", "LiverMetastases", write_liver_patient, 16, 3),
+    "brain": Recipe("brain", write_brain_patient, 20, 3),
+    "liver": Recipe("liver", write_liver_patient, 16, 3),
 }
 
 

@@ -19,13 +19,13 @@ from ..model_card import ModelCard
 from ..scan_files import ExaminationFiles
 from .bids import bids_rows
 from .bids import is_bids
-from .cohort import BASELINE
-from .cohort import CohortPatient
-from .cohort import Problem
-from .cohort import Row
-from .cohort import require_no_problem
 from .manifest_check import check_files
 from .manifest_check import check_rows
+from .patient import BASELINE
+from .patient import CohortPatient
+from .patient import Problem
+from .patient import Row
+from .patient import require_no_problem
 
 PATIENT, EXAMINATION, ORGAN_MASK, LESIONS = "patient", "examination", "organ_mask", "lesions"
 SEPARATOR = ";"

@@ -14,11 +14,11 @@ from ..model_card import ModelCard
 from ..scan_files import ExaminationFiles
 from ..volumes import count_volumes
 from ..volumes import read_labelmap
-from .cohort import BASELINE
-from .cohort import FOLLOWUP
-from .cohort import Problem
-from .cohort import Row
-from .cohort import is_identifier
+from .patient import BASELINE
+from .patient import FOLLOWUP
+from .patient import Problem
+from .patient import Row
+from .patient import is_identifier
 
 
 def check_rows(rows: Sequence[Row], needed: Sequence[str], *, single: bool) -> list[Problem]:
