@@ -90,13 +90,15 @@ def test_two_processes_take_the_mean_of_their_gradients(folder, tmp_path):
     assert json.loads(done.stdout)["iterations"] == 1
     card, trained = load_model(output)
     assert card.training["processes"] == 2
-    expected = _one_step_by_hand(folder)
-    for name, parameter in trained.named_parameters():
-        torch.testing.assert_close(parameter, expected[name], rtol=1e-4, atol=1e-6)
+    for name, expected in _one_step_by_hand(folder).items():
+        # The first step of Adam is as large for a gradient that is nothing but rounding; its sign is chance.
+        certain = expected.grad.abs() > 1e-4 * expected.grad.abs().max()
+        assert certain.any()
+        torch.testing.assert_close(trained.get_parameter(name)[certain], expected[certain])
 
 
-def _one_step_by_hand(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights after one step of Adam on the mean of the gradients of two processes, computed one by one."""
+def _one_step_by_hand(folder: Path) -> dict[str, nn.Parameter]:
+    """Weights and gradients after one step of Adam on the mean of the gradients of two processes, computed one by one."""
 
     class Alone(TrainingGroup):
         def shared(self, network: nn.Module) -> nn.Module:
