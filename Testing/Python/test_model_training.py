@@ -91,8 +91,8 @@ def test_two_processes_take_the_mean_of_their_gradients(folder, tmp_path):
     card, trained = load_model(output)
     assert card.training["processes"] == 2
     for name, expected in _one_step_by_hand(folder).items():
-        # The first step of Adam is as large for a gradient that is nothing but rounding; its sign is chance.
-        certain = expected.grad.abs() > 1e-4 * expected.grad.abs().max()
+        # The first step of Adam is as large for a gradient of nearly 0, where rounding decides about its sign.
+        certain = expected.grad.abs() > 0.02 * expected.grad.abs().max()
         assert certain.any()
         torch.testing.assert_close(trained.get_parameter(name)[certain], expected[certain])
 
