@@ -13,6 +13,8 @@ from cohorts import write_cohort
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.study.cluster_run import ClusterOptions
+from PatientSpecificTuningLib.engine.study.cluster_run import _security
+from PatientSpecificTuningLib.engine.study.cluster_run import _submit
 from PatientSpecificTuningLib.engine.study.cluster_run import connected
 from PatientSpecificTuningLib.engine.study.cluster_run import run_on_workers
 from PatientSpecificTuningLib.engine.study.study_run import run_study
@@ -111,14 +113,32 @@ def test_only_paths_and_identifiers_travel(tmp_path, cohort, model):
 
     recorder = Recorder()
     study = tiny_study(tmp_path, cohort, model)
-    from PatientSpecificTuningLib.engine.study.cluster_run import _submit
-
     _submit(study, "p1", ["base"], recorder, {"resources": {"GPU": 1}}, keep_features=False)
     assert set(map(type, recorder.sent)) == {str}
     assert set(recorder.sent) == {str(tmp_path.resolve()), "p1", "base"}
 
 
-def test_half_a_set_of_certificates_and_a_silent_scheduler_get_one_sentence(tmp_path):
-    options = ClusterOptions(scheduler="tls://127.0.0.1:1", tls_ca=tmp_path / "ca.pem")
+def test_certificates_make_encryption_a_must(tmp_path):
+    files = [tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem")]
+    for file in files:
+        file.write_text("", encoding="utf-8")
+    security = _security(ClusterOptions(1, None, None, False, *files))
+    assert security.require_encryption
+    assert security.tls_worker_key == security.tls_client_key == str(files[2])
+    assert _security(ClusterOptions(workers=1)) is None
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_encryption_without_all_certificates_gets_one_sentence(tmp_path, given):
+    authority = tmp_path / "ca.pem" if given else None
+    options = ClusterOptions(scheduler="tls://127.0.0.1:1", tls_ca=authority)
     with pytest.raises(InputError, match="--tls-cert"), connected(options):
+        pass
+
+
+def test_a_scheduler_that_does_not_answer_gets_one_sentence():
+    with (
+        pytest.raises(InputError, match="No scheduler answers"),
+        connected(ClusterOptions(scheduler="nonsense://here")),
+    ):
         pass

@@ -180,7 +180,7 @@ def _own_cluster(options: ClusterOptions, security: Security | None) -> Any:
 def _security(options: ClusterOptions) -> Security | None:
     """Encrypted connections in which both sides show a certificate; None without certificates."""
     files = (options.tls_ca, options.tls_cert, options.tls_key)
-    if not any(files):
+    if not any(files) and not (options.scheduler or "").startswith("tls:"):
         return None
     missing = [str(file) for file in files if file is None or not file.is_file()]
     if missing:
