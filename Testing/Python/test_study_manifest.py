@@ -19,6 +19,7 @@ from PatientSpecificTuningLib.command_line import main
 from PatientSpecificTuningLib.engine.cohort.manifest import read_cohort
 from PatientSpecificTuningLib.engine.cohort.manifest import write_manifest
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.model_card import Pathway
 
 CARD = tiny_card(missing_sequences=("T1",))
 
@@ -131,6 +132,20 @@ def test_a_missing_column_is_named_once_and_a_dispensable_one_may_be_missing(coh
     assert _problems(manifest) == ["header, column T1: is missing; add this column."]
     (patient,) = read_cohort(manifest, CARD, missing_sequence="zero")
     assert list(patient.baseline.sequences) == ["FLAIR"]
+
+
+def test_volumes_of_a_series_may_be_named_and_must_exist(cohort):
+    card = tiny_card(pathways=(Pathway("FLAIR", 3), Pathway("T1")))
+    header = f"{HEADER},FLAIR_channels"
+    rows = [f"{row('p1', name)},1;1;1" for name in ("baseline", "followup")]
+    (patient,) = read_cohort(_manifest(cohort, *rows, header=header), card)
+    assert patient.followup.channels == {"FLAIR": (1, 1, 1)}
+    for wrong in ("1;2;1", "1;1", "one"):
+        manifest = _manifest(cohort, f"{row('p1', 'baseline')},{wrong}", rows[1], header=header)
+        with pytest.raises(InputError, match=r"row 2, column FLAIR_channels: must name 3 of the 1 volume"):
+            read_cohort(manifest, card)
+    with pytest.raises(InputError, match="needs 3"):
+        read_cohort(cohort, card)
 
 
 def test_a_mask_that_lies_beside_the_images_is_refused(cohort):

@@ -1,8 +1,9 @@
 """The manifest of a cohort: one row for each examination, as CSV or JSON, or found in a BIDS data set.
 
 Columns are `patient`, `examination` (baseline or followup), `organ_mask`, `lesions`, and one for each sequence of the
-model, such as FLAIR and T1. Several files of a sequence are separated by semicolons. Paths are relative to the
-manifest. Other columns are left alone.
+model, such as FLAIR and T1. Several files of a sequence are separated by semicolons. Where volumes of a series are
+missing or in another order, a column such as DCE_channels tells which of them, counted from 1, serves each channel of
+the model: 1;1;2;3. Paths are relative to the manifest. Other columns are left alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..model_card import ModelCard
 from ..scan_files import ExaminationFiles
 from .bids import bids_rows
 from .bids import is_bids
+from .manifest_check import CHANNELS
 from .manifest_check import check_files
 from .manifest_check import check_rows
 from .patient import BASELINE
@@ -154,7 +156,14 @@ def _needed_columns(card: ModelCard, *, single: bool, missing_sequence: str) -> 
 def _files(row: Row, folder: Path, sequences: Sequence[str]) -> ExaminationFiles:
     given = {sequence: _paths(row.cell(sequence), folder) for sequence in sequences if row.cell(sequence)}
     mask, lesions = (next(iter(_paths(row.cell(column), folder)), None) for column in (ORGAN_MASK, LESIONS))
-    return ExaminationFiles(given, mask, lesions)
+    channels = {s: numbers for s in given if (numbers := _numbers(row.cell(f"{s}{CHANNELS}")))}
+    return ExaminationFiles(given, mask, lesions, channels)
+
+
+def _numbers(cell: str) -> tuple[int, ...]:
+    """Whole numbers separated by semicolons; none where the cell holds anything else."""
+    parts = [part.strip() for part in cell.split(SEPARATOR)]
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
 
 
 def _paths(cell: str, folder: Path) -> list[Path]:

@@ -20,6 +20,8 @@ from .patient import Problem
 from .patient import Row
 from .patient import is_identifier
 
+CHANNELS = "_channels"
+
 
 def check_rows(rows: Sequence[Row], needed: Sequence[str], *, single: bool) -> list[Problem]:
     """What the text of the rows tells: columns, identifiers, examinations that are missing or named twice."""
@@ -71,7 +73,7 @@ def check_files(
     for row, files in examinations:
         grid = None
         for sequence, paths in files.sequences.items():
-            found, first = _check_sequence(row, sequence, paths, card)
+            found, first = _check_sequence(row, sequence, files, card)
             problems += found
             grid = grid or first
             problems += _check_unused(row, sequence, paths, users)
@@ -88,19 +90,24 @@ def check_files(
 
 
 def _check_sequence(
-    row: Row, sequence: str, paths: Sequence[Path], card: ModelCard
+    row: Row, sequence: str, files: ExaminationFiles, card: ModelCard
 ) -> tuple[list[Problem], Grid | None]:
     """Problems of the files of a sequence, and the grid of the first one."""
     expected = next(p.channels for p in card.pathways if p.sequence == sequence)
     problems, grid, count = [], None, 0
-    for path in paths:
+    for path in files.sequences[sequence]:
         try:
             count += count_volumes(path, sequence)
             grid = grid or _grid_of(path)
         except InputError as error:
             problems.append(Problem(row.place, sequence, str(error)))
-    if not problems and count != expected:
-        text = f"has {count} volume(s) but the model {card.name} needs {expected}; give exactly these."
+    column, wanted = f"{sequence}{CHANNELS}", files.channels.get(sequence, ())
+    if row.cell(column):
+        if len(wanted) != expected or min(wanted) < 1 or max(wanted) > count:
+            text = f"must name {expected} of the {count} volume(s), counted from 1, such as 1;1;2;3."
+            problems.append(Problem(row.place, column, text))
+    elif not problems and count != expected:
+        text = f"has {count} volume(s) but the model {card.name} needs {expected}; give exactly these, or name them in {column}."
         problems.append(Problem(row.place, sequence, text))
     return problems, grid
 
