@@ -30,7 +30,7 @@ EVERY_TABLE = ["table1", "table2", "table3", "iterations", "table4", "table5", "
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny", lesion_bias=0.3)
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny", lesion_bias=-2.3)
 
 
 @pytest.fixture(scope="module")
@@ -189,12 +189,14 @@ def test_a_patient_that_fails_is_reported_and_the_others_go_on(tmp_path, model):
 def test_selected_slices_without_lesion_are_undefined_and_said_to_be(tmp_path, model):
     manifest = write_cohort(tmp_path / "cohort", patients=2)
     labels = np.zeros((4, 48, 44), np.uint8)
+    labels[:, 22:26, 20:24] = 1
+    write_image(tmp_path / "cohort" / "p2" / "baseline_lesion_mask.nii.gz", labels)
     design = Design(iterations=(1,), reference_iterations=1, slice_counts=(1,), repetitions=2)
     study = tiny_study(tmp_path / "study", manifest, model)
     study = type(study)(study.folder, study.cohort, design, study.preparation, study.patients)
     run_study(study)
     chosen = _outcome(study.folder, "p1", "organ-1-1")["slices"]
-    labels[next(z for z in range(3) if z not in chosen), 22:26, 20:24] = 1
+    labels[chosen] = 0
     write_image(tmp_path / "cohort" / "p1" / "baseline_lesion_mask.nii.gz", labels)
     run_study(study)
     assert _outcome(study.folder, "p1", "organ-1-1")["measures"] is None

@@ -24,7 +24,7 @@ distributed = pytest.importorskip("distributed")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny", lesion_bias=0.3)
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny", lesion_bias=-2.3)
 
 
 @pytest.fixture(scope="module")

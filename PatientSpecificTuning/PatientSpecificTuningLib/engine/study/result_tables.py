@@ -34,7 +34,7 @@ class Cell:
         comparison: with the base CNN, None in its own row.
         p: corrected as the study says.
         significant: p is below the level of the study.
-        best: no other row is better.
+        best: no other row is better, and not all are alike.
         published: the centre that the paper gives, None where it gives none.
         direction: of the change against the base CNN, "same" as in the paper, "opposite", "no change here" or
             "no change in the paper"; None where there is nothing to compare.
@@ -157,7 +157,8 @@ def printed_summary(summary: Summary, test: str, column: Column) -> str:
 def _best(summaries: Mapping[tuple[str, str], Summary], column: Column, plan: PlannedTable) -> float | None:
     centres = [rounded_centre(summaries[row.key, column.key], plan.test, column) for row in plan.rows]
     defined = [value for value in centres if value is not None]
-    if not defined:
+    # Where all are alike, none is the best.
+    if len(set(defined)) < 2:
         return None
     return max(defined) if column.higher_is_better else min(defined)
 
