@@ -162,7 +162,7 @@ def _own_cluster(options: ClusterOptions, security: Security | None) -> Any:
             n_workers=options.workers,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             security=security,
             resources=options.resources,
         )

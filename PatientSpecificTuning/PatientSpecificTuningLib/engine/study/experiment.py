@@ -28,6 +28,7 @@ from ..prepared import PreparedExamination
 from ..prepared import open_examination
 from ..scan_files import ExaminationFiles
 from ..slice_proposal import propose_slices
+from ..tuning_plan import TuningSettings
 from .design import Setting
 from .measures import FollowupLesions
 from .measures import followup_measures
@@ -83,23 +84,28 @@ def measure(folder: Path, identifier: str, setting_name: str) -> None:
 def _pool_patches(study: Study, case: Case, identifier: str) -> None:
     """Features of every patch that a setting will use, so that settings only read what they share."""
     from ..model_folder import load_model
-    from ..patch_features import pool_patches
 
     card, network = load_model(choose_model(study.preparation.model))
     baseline = open_examination(case, "baseline")
     labels = _baseline_labels(study, case, identifier)
     chosen = {s: _corrected_slices(baseline, labels, s) for s in study.design.settings() if s.iterations}
-    examination = (network, baseline.images, baseline.organ_mask)
-    folder = workflow.patch_folder(case)
     # Few slices need more patches of each; where many slices come later, they find theirs among these.
     for setting, slices in sorted(chosen.items(), key=lambda item: len(item[1])):
-        settings = study.design.tuning(setting, card.task)
-        count = settings.patches_per_slice(len(slices))
+        _pool(network, baseline, slices, study.design.tuning(setting, card.task), workflow.patch_folder(case))
 
-        def pool(device: str, job: tuple[Any, ...] = (*examination, slices, count, settings, folder)) -> Any:
-            return pool_patches(*job, device=device)
 
-        on_best_device(pool)
+def _pool(
+    network: DualPathwayNetwork,
+    baseline: PreparedExamination,
+    slices: list[int],
+    settings: TuningSettings,
+    folder: Path,
+) -> None:
+    from ..patch_features import pool_patches
+
+    count = settings.patches_per_slice(len(slices))
+    examination = (network, baseline.images, baseline.organ_mask)
+    on_best_device(lambda device: pool_patches(*examination, slices, count, settings, folder, device=device))
 
 
 def current_outcomes(study: Study, identifier: str) -> dict[str, dict[str, Any] | None]:
@@ -135,9 +141,11 @@ def _origin(study: Study, identifier: str) -> dict[str, Any]:
 
 
 def _hash(files: ExaminationFiles) -> str:
+    """The content of all files of an examination, and which volumes of them are used where that is said."""
     paths = [path for sequence in sorted(files.sequences) for path in files.sequences[sequence]]
     paths += [path for path in (files.organ_mask, files.lesions) if path is not None]
-    return content_hash(paths, "image").sha256
+    chosen = [f"{sequence} {numbers}" for sequence, numbers in sorted(files.channels.items())]
+    return " ".join([content_hash(paths, "image").sha256, *chosen])
 
 
 def _measured(study: Study, case: Case, identifier: str, setting: Setting) -> dict[str, Any]:
