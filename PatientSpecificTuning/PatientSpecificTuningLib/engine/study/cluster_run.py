@@ -163,6 +163,8 @@ def _own_cluster(options: ClusterOptions, security: Security | None) -> Any:
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
+            # Features are mapped from files; Dask would count them and kill workers that need not be killed.
+            memory_limit=None,
             security=security,
             resources=options.resources,
         )
