@@ -18,6 +18,7 @@ from PatientSpecificTuningLib.command_line import main
 from PatientSpecificTuningLib.engine import features
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.model_card import Pathway
 from PatientSpecificTuningLib.engine.study.design import Design
 from PatientSpecificTuningLib.engine.study.design import Setting
 from PatientSpecificTuningLib.engine.study.shard import Shard
@@ -204,6 +205,45 @@ def test_selected_slices_without_lesion_are_undefined_and_said_to_be(tmp_path, m
     assert tables["undefined"] == {"organ-1-1": ["p1"]}
     (row,) = (row for row in tables["tables"]["table4"]["rows"] if row["setting"] == "organ-1-1")
     assert (row["cells"]["dice"]["summary"]["n"], row["cells"]["dice"]["comparison"]["pairs"]) == (1, 1)
+
+
+def test_a_detection_model_on_liver_phantoms_is_judged_by_its_own_measures(tmp_path):
+    pathways = (Pathway("DCE", 16), Pathway("DWI", 3))
+    model = write_tiny_model(
+        tmp_path / "tiny", task="detection", organ="liver", pathways=pathways, spacing_in_plane_mm=2.0
+    )
+    arguments = [
+        "study",
+        "--recipe",
+        "liver",
+        "--quick",
+        "--patients",
+        1,
+        "--model",
+        model,
+        "--iterations",
+        1,
+    ]
+    arguments += [
+        "--reference-iterations",
+        1,
+        "--slices",
+        1,
+        "--repetitions",
+        2,
+        "--output",
+        tmp_path / "study",
+    ]
+    assert main([str(argument) for argument in [*arguments, "--quiet"]]) == 0
+    tables = _tables(tmp_path / "study")
+    assert (tables["task"], tables["phantom"], tables["cohort"]) == (
+        "detection",
+        True,
+        "small liver phantoms",
+    )
+    assert tables["tables"]["sizes"]["test"].startswith("Wilcoxon")
+    assert tables["tables"]["table3"]["rows"][2]["label"] == "Weighted FT CNN (detection weights)"
+    assert "phantoms: simulated" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
 
 
 def test_shards_share_the_patients_and_the_tables_come_afterwards(tmp_path, finished, cohort, model):
