@@ -14,7 +14,11 @@ from pathlib import Path
 TESTING = Path(__file__).resolve().parent
 REPOSITORY = TESTING.parent
 REQUIREMENTS = TESTING / "requirements.txt"
-PANEL_REQUIREMENTS = TESTING / "requirements-panel.txt"
+# Not available everywhere; without them some tests are skipped.
+OPTIONAL_REQUIREMENTS = {
+    TESTING / "requirements-panel.txt": "slicer-core is not available here: the panel's tests are skipped.",
+    TESTING / "requirements-motion.txt": "itk-elastix is not available here: motion cannot be corrected.",
+}
 ENVIRONMENT = REPOSITORY / ".venv"
 PACKAGE_ROOT = REPOSITORY / "PatientSpecificTuning"
 OLDEST_PYTHON = (3, 11)
@@ -74,7 +78,7 @@ def prepared_python() -> Path:
     base = _base_python()
     python = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     mark = ENVIRONMENT / "requirements.sha256"
-    contents = REQUIREMENTS.read_bytes() + PANEL_REQUIREMENTS.read_bytes()
+    contents = b"".join(path.read_bytes() for path in (REQUIREMENTS, *OPTIONAL_REQUIREMENTS))
     wanted = hashlib.sha256(contents + base.encode()).hexdigest()
     if python.is_file() and mark.is_file() and mark.read_text(encoding="utf-8") == wanted:
         return python
@@ -88,13 +92,11 @@ def prepared_python() -> Path:
         [*install, str(REQUIREMENTS)],
         "The pinned packages cannot be installed; see the lines above, check the network connection and run again.",
     )
-    try:
-        _call(
-            [*install, str(PANEL_REQUIREMENTS)],
-            "slicer-core is not available here: the panel's tests are skipped.",
-        )
-    except EnvironmentNotReadyError as note:
-        print(note, file=sys.stderr)
+    for requirements, without in OPTIONAL_REQUIREMENTS.items():
+        try:
+            _call([*install, str(requirements)], without)
+        except EnvironmentNotReadyError as note:
+            print(note, file=sys.stderr)
     mark.write_text(wanted, encoding="utf-8")
     return python
 

@@ -6,9 +6,11 @@ import json
 
 import pytest
 import torch
+from builders import detection_card
 from builders import tiny_card
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.model_card import ModelCard
+from PatientSpecificTuningLib.engine.model_card import Pathway
 from PatientSpecificTuningLib.engine.model_card import PostProcessing
 from PatientSpecificTuningLib.engine.model_folder import load_model
 from PatientSpecificTuningLib.engine.model_folder import save_model
@@ -70,6 +72,17 @@ def test_weights_with_nan_are_refused(saved):
         ({"pathways": []}, "channel"),
         ({"dilation_rates": [1, 2]}, "dilation rates"),
         ({"dropout": 1.5}, "dropout"),
+        ({"registration": "affine"}, "registration"),
+        ({"proposed_slices": 0}, "proposes 0 slices"),
+        (
+            {"pathways": [{"sequence": "DWI", "channels": 3, "channel_labels": ["b10"]}]},
+            "3 channels but 1 labels",
+        ),
+        (
+            {"pathways": [{"sequence": "DCE", "channels": 4, "key_channel": 5}]},
+            "key channel of DCE is 5 of 4",
+        ),
+        ({"pathways": [{"sequence": "DCE", "motion_correction": "pairwise"}]}, "motion correction of DCE"),
         ({"kernels": 0}, "at least 1"),
         ({"colour": "blue"}, "cannot be understood"),
     ],
@@ -100,3 +113,27 @@ def test_shipped_model_loads_and_is_under_five_megabytes(name):
 
 def test_the_brain_model_is_shipped():
     assert "BrainWhiteMatterLesions" in shipped_models()
+
+
+def test_what_a_card_says_of_its_channels_comes_back(tmp_path):
+    card = detection_card(registration="bspline")
+    save_model(tmp_path, card, DualPathwayNetwork(card).eval())
+    assert load_model(tmp_path)[0] == card
+
+
+def test_a_card_of_an_earlier_version_is_read_with_the_ways_of_that_version():
+    values = tiny_card().to_dict()
+    for name in ("registration", "proposed_slices"):
+        del values[name]
+    values["pathways"] = [{"sequence": "FLAIR", "channels": 1}, {"sequence": "T1", "channels": 1}]
+    card = ModelCard.from_dict(values)
+    assert card == tiny_card()
+    assert (card.registration, card.proposed_slices) == ("rigid", 2)
+    assert {pathway.motion_correction for pathway in card.pathways} == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "key", "index"), [(1, None, 0), (3, None, 1), (16, None, 8), (16, 10, 9)]
+)
+def test_the_key_channel_is_the_middle_one_unless_the_card_names_it(channels, key, index):
+    assert Pathway("DCE", channels, key_channel=key).key_index == index

@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.nifti_values import has_non_finite_values
+from PatientSpecificTuningLib.engine.volumes import count_volumes
 from PatientSpecificTuningLib.engine.volumes import read_labelmap
 from PatientSpecificTuningLib.engine.volumes import read_sequence
 from PatientSpecificTuningLib.engine.volumes import read_volume
@@ -68,6 +69,40 @@ def test_a_dicom_folder_with_one_series_is_a_volume(tmp_path: Path) -> None:
     _write_dicom(tmp_path / "series", "1.2.3")
     volume = read_volume(tmp_path / "series", "FLAIR")
     assert np.array_equal(sitk.GetArrayFromImage(volume), RAMP)
+
+
+def test_a_dicom_series_of_several_phases_is_as_many_volumes_in_the_order_of_acquisition(
+    tmp_path: Path,
+) -> None:
+    for phase in (2, 0, 1):
+        _write_dicom(tmp_path / "series", "1.2.3", phase=phase)
+    volumes = read_sequence([tmp_path / "series"], "DCE")
+    assert [volume.GetSize() for volume in volumes] == [RAMP.shape[::-1]] * 3
+    assert {volume.GetSpacing() for volume in volumes} == {(1.0, 1.0, 2.0)}
+    for phase, volume in enumerate(volumes):
+        assert np.array_equal(sitk.GetArrayFromImage(volume), RAMP + 100 * phase)
+    assert count_volumes(tmp_path / "series", "DCE") == 3
+
+
+def test_a_dicom_series_with_an_incomplete_phase_is_refused(tmp_path: Path) -> None:
+    for phase in (0, 1):
+        _write_dicom(tmp_path / "series", "1.2.3", phase=phase)
+    next((tmp_path / "series").glob("*-1-0.dcm")).unlink()
+    with pytest.raises(
+        InputError, match="DCE has 1 to 2 images at each slice, so its volumes are not complete"
+    ):
+        count_volumes(tmp_path / "series", "DCE")
+
+
+def test_volumes_are_counted_without_reading_them(tmp_path: Path) -> None:
+    volume = sitk.GetImageFromArray(RAMP)
+    sitk.WriteImage(volume, str(tmp_path / "one.nrrd"))
+    sitk.WriteImage(sitk.JoinSeries([volume] * 5), str(tmp_path / "series.nii.gz"))
+    sitk.WriteImage(sitk.Compose([volume] * 3), str(tmp_path / "vector.mha"))
+    names = ("one.nrrd", "series.nii.gz", "vector.mha")
+    assert [count_volumes(tmp_path / name, "DCE") for name in names] == [1, 5, 3]
+    with pytest.raises(InputError, match="does not exist"):
+        count_volumes(tmp_path / "gone.nii", "DCE")
 
 
 def test_a_dicom_folder_with_two_series_is_refused(tmp_path: Path) -> None:
@@ -152,21 +187,21 @@ def test_nan_in_a_nifti_file_is_seen_in_either_byte_order(tmp_path: Path, order:
     assert has_non_finite_values(tmp_path / "volume.nii.gz")
 
 
-def _write_dicom(folder: Path, series: str) -> None:
+def _write_dicom(folder: Path, series: str, *, phase: int = 0) -> None:
     folder.mkdir(exist_ok=True)
     writer = sitk.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
     for z, plane in enumerate(RAMP):
-        image = sitk.GetImageFromArray(plane[None].astype(np.int16))
+        image = sitk.GetImageFromArray((plane[None] + 100 * phase).astype(np.int16))
         tags = {
             "0008|0060": "MR",
             "0020|000e": series,
-            "0008|0018": f"{series}.{z}",
+            "0008|0018": f"{series}.{phase}{z}",
             "0020|0032": f"0\\0\\{2 * z}",
             "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(z),
+            "0020|0013": str(phase * len(RAMP) + z),
         }
         for key, value in tags.items():
             image.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{series}-{z}.dcm"))
+        writer.SetFileName(str(folder / f"{series}-{phase}-{z}.dcm"))
         writer.Execute(image)

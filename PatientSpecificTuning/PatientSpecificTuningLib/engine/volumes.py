@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .atomic import replace_when_complete
+from .dicom_folder import dicom_volumes
 from .errors import InputError
 from .nifti_values import has_non_finite_values
 
@@ -37,7 +38,7 @@ def read_volume(path: Path, name: str) -> sitk.Image:
 
 
 def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
-    """Read all channels of one MR sequence, from one 4D (or vector) file or from several 3D files.
+    """Read all channels of one MR sequence: one 4D (or vector) file, several 3D files, or a DICOM series.
 
     Returns:
         float32 3D images, one per channel.
@@ -45,7 +46,12 @@ def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
     Raises:
         InputError: as `read_volume`, or no file is given.
     """
-    volumes = [volume for path in paths for volume in _channels(_read(Path(path), name), Path(path), name)]
+    volumes = [
+        volume
+        for path in map(Path, paths)
+        for image in _read(path, name)
+        for volume in _channels(image, path, name)
+    ]
     if not volumes:
         message = f"No file is given for the {name}; choose its image."
         raise InputError(message)
@@ -63,12 +69,12 @@ def count_volumes(path: Path, name: str) -> int:
         InputError: missing or unreadable.
     """
     path = Path(path)
-    if path.is_dir():
-        return 1
     _require_existing(path, name)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
+        if path.is_dir():
+            return len(dicom_volumes(path, name))
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise InputError(_unreadable(path, name)) from error
@@ -88,15 +94,14 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
         InputError: missing, unreadable, not 3D, or with NaN values.
     """
     path = Path(path)
-    image = _read(path, name)
-    threshold = 0.5 if "float" in image.GetPixelIDTypeAsString() else 1e-9
     labels = []
-    for channel in _channels(image, path, name):
-        array = sitk.GetArrayViewFromImage(channel)
-        if np.isnan(array).any():
-            message = f"The {name} in {path} has NaN values; export it again as a labelmap."
-            raise InputError(message)
-        labels.append(channel >= threshold)
+    for image in _read(path, name):
+        threshold = 0.5 if "float" in image.GetPixelIDTypeAsString() else 1e-9
+        for channel in _channels(image, path, name):
+            if np.isnan(sitk.GetArrayViewFromImage(channel)).any():
+                message = f"The {name} in {path} has NaN values; export it again as a labelmap."
+                raise InputError(message)
+            labels.append(channel >= threshold)
     return functools.reduce(sitk.Or, labels)
 
 
@@ -114,10 +119,12 @@ def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> Non
             raise InputError(message) from error
 
 
-def _read(path: Path, name: str) -> sitk.Image:
+def _read(path: Path, name: str) -> list[sitk.Image]:
     _require_existing(path, name)
     try:
-        return _read_dicom_folder(path, name) if path.is_dir() else sitk.ReadImage(str(path))
+        if path.is_dir():
+            return [sitk.ReadImage(files) for files in dicom_volumes(path, name)]
+        return [sitk.ReadImage(str(path))]
     except RuntimeError as error:
         raise InputError(_unreadable(path, name)) from error
 
@@ -130,17 +137,6 @@ def _require_existing(path: Path, name: str) -> None:
 
 def _unreadable(path: Path, name: str) -> str:
     return f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
-
-
-def _read_dicom_folder(folder: Path, name: str) -> sitk.Image:
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
-    if len(series) != 1:
-        message = (
-            f"The folder {folder} for the {name} holds {len(series)} DICOM series where one is expected;"
-            " give a folder with that series alone."
-        )
-        raise InputError(message)
-    return sitk.ReadImage(sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0]))
 
 
 def _channels(image: sitk.Image, path: Path, name: str) -> list[sitk.Image]:

@@ -109,8 +109,8 @@ class TuningLogic(WorkerRequests):
         problems = self.problems()
         if problems:
             raise InputError(" ".join(problems))
-        ensurePackages()
         parameters, card = self._parameters, self.modelCard()
+        ensurePackages(card)
         if not parameters.caseFolder:
             identity = model_identity(self.modelFolder())
             parameters.caseFolder = str(automaticCaseFolder(parameters, card, identity["sha256"]))

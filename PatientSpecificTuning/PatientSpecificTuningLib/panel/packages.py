@@ -8,15 +8,18 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
+from ..engine.model_card import ModelCard
+from ..engine.motion_correction import corrected_sequences
 
-REQUIREMENTS = Path(__file__).parents[2] / "Resources" / "requirements.txt"
+RESOURCES = Path(__file__).parents[2] / "Resources"
+REQUIREMENTS, MOTION_REQUIREMENTS = RESOURCES / "requirements.txt", RESOURCES / "requirements-motion.txt"
 OLDEST_TORCH = ">=2.0"
 
 
-def ensurePackages() -> None:
+def ensurePackages(card: ModelCard) -> None:
     """Install torch through the PyTorch extension, and the other packages through Slicer.
 
-    A torch that is only half installed looks complete from here; the worker says so when it loads it.
+    What corrects motion is installed for models that ask for it. A torch that is only half installed looks complete from here; the worker says so when it loads it.
 
     Raises:
         InputError: something is missing and was not installed.
@@ -24,10 +27,16 @@ def ensurePackages() -> None:
     if find_spec("torch") is None:
         _installTorch()
     if find_spec("safetensors") is None:
-        from slicer.packaging import load_requirements
-        from slicer.packaging import pip_ensure
+        _install(REQUIREMENTS)
+    if corrected_sequences(card):
+        _install(MOTION_REQUIREMENTS)
 
-        pip_ensure(load_requirements(str(REQUIREMENTS)), requester="PatientSpecificTuning")
+
+def _install(requirements: Path) -> None:
+    from slicer.packaging import load_requirements
+    from slicer.packaging import pip_ensure
+
+    pip_ensure(load_requirements(str(requirements)), requester="PatientSpecificTuning")
 
 
 def _installTorch() -> None:
