@@ -18,7 +18,9 @@ from PatientSpecificTuningLib.engine.study.table_formats import as_html
 from PatientSpecificTuningLib.engine.study.table_formats import as_latex
 from PatientSpecificTuningLib.engine.study.table_formats import as_markdown
 from PatientSpecificTuningLib.engine.study.table_formats import caption
-from PatientSpecificTuningLib.engine.study.table_formats import comparison_markdown
+from PatientSpecificTuningLib.engine.study.table_formats import comparison_rows
+from PatientSpecificTuningLib.engine.study.table_formats import rows_as_html
+from PatientSpecificTuningLib.engine.study.table_formats import rows_as_markdown
 from PatientSpecificTuningLib.engine.study.table_plan import planned_tables
 from PatientSpecificTuningLib.engine.study.uncertainty_text import found_by_size
 from PatientSpecificTuningLib.engine.study.uncertainty_text import uncertainties
@@ -120,7 +122,7 @@ def test_markdown_marks_the_best_and_the_significant(outcomes):
     table = _table("table5", outcomes)
     lines = as_markdown(table).splitlines()
     assert lines[0] == "| | Dice score | AVD (%) | n |"
-    assert lines[3].startswith("| FT CNN | **0.836 ± 0.026*** | **")
+    assert lines[3].startswith(r"| FT CNN | **0.836 ± 0.026**\* | **")
     assert lines[3].endswith("| 7, 8 |")
     assert "0.735 ± 0.024 |" in lines[2]
     assert "paired t-test, p < 0.01" in caption(table, Significance())
@@ -148,7 +150,10 @@ def test_latex_escapes_what_latex_reads_otherwise(outcomes):
 def test_html_and_the_comparison_show_the_same_cells(outcomes):
     table = _table("table5", outcomes)
     assert "<td><b>0.836 ± 0.026</b>*</td>" in as_html(table)
-    assert "| FT CNN | Dice score | 0.836 ± 0.026* | 0.87 | same |" in comparison_markdown(table)
+    rows = comparison_rows(table)
+    assert ["FT CNN", "Dice score", "0.836 ± 0.026*", "0.87", "same"] in rows
+    assert r"| FT CNN | Dice score | 0.836 ± 0.026\* | 0.87 | same |" in rows_as_markdown(rows)
+    assert "<td>0.836 ± 0.026*</td>" in rows_as_html(rows)
 
 
 def test_lesions_of_all_patients_are_counted_by_size(outcomes):

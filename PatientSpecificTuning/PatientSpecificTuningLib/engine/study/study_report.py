@@ -12,7 +12,9 @@ from typing import Any
 from .result_tables import Table
 from .table_formats import as_html
 from .table_formats import as_markdown
-from .table_formats import comparison_markdown
+from .table_formats import comparison_rows
+from .table_formats import rows_as_html
+from .table_formats import rows_as_markdown
 
 STYLE = """\
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#1c1c1c}
@@ -41,7 +43,7 @@ def markdown_report(
     for table in tables:
         parts += [f"## {heading(table)}", as_markdown(table), values["tables"][table.key]["caption"]]
     parts += ["## Uncertainty", *(entry["sentence"] for entry in values["uncertainty"])]
-    parts += ["## Known lesions found, all patients together", _sizes_markdown(values)]
+    parts += ["## Known lesions found, all patients together", rows_as_markdown(_size_rows(values))]
     parts += ["## Plots", *(f"![{t}]({p.relative_to(folder).as_posix()})" for t, p in plots.items())]
     parts += ["## Beside the paper", *_compared(tables)]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
@@ -58,14 +60,14 @@ def html_report(values: Mapping[str, Any], tables: Sequence[Table], plots: Mappi
         parts += [f"<h2>{html.escape(heading(table))}</h2>", as_html(table), f'<p class="small">{text}</p>']
     parts.append("<h2>Uncertainty</h2>")
     parts += [f"<p>{html.escape(entry['sentence'])}</p>" for entry in values["uncertainty"]]
-    parts += ["<h2>Known lesions found, all patients together</h2>", _table_html(_sizes_markdown(values))]
+    parts += ["<h2>Known lesions found, all patients together</h2>", rows_as_html(_size_rows(values))]
     for name, path in plots.items():
         data = base64.b64encode(path.read_bytes()).decode("ascii")
         image = f'<img alt="{html.escape(name)}" src="data:image/png;base64,{data}">'
         parts.append(f"<figure>{image}<figcaption>{html.escape(name)}</figcaption></figure>")
     parts.append("<h2>Beside the paper</h2>")
     for table in tables:
-        parts += [f"<h3>{html.escape(heading(table))}</h3>", _table_html(comparison_markdown(table))]
+        parts += [f"<h3>{html.escape(heading(table))}</h3>", rows_as_html(comparison_rows(table))]
     body = "\n".join(parts)
     head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
@@ -89,15 +91,13 @@ def _problems(values: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _sizes_markdown(values: Mapping[str, Any]) -> str:
-    rows = values["found_by_size"]
-    settings = [key for key in rows[0] if key != "size"]
-    lines = ["| size | known lesions | " + " | ".join(settings) + " |", "|---|---|" + "---|" * len(settings)]
-    for row in rows:
+def _size_rows(values: Mapping[str, Any]) -> list[list[str]]:
+    settings = [key for key in values["found_by_size"][0] if key != "size"]
+    rows = [["size", "known lesions", *settings]]
+    for row in values["found_by_size"]:
         total = row[settings[0]]["lesions"]
-        cells = [_part(row[setting]) for setting in settings]
-        lines.append(f"| {row['size']} | {total} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([row["size"], str(total), *(_part(row[setting]) for setting in settings)])
+    return rows
 
 
 def _part(counts: Mapping[str, int]) -> str:
@@ -109,16 +109,5 @@ def _part(counts: Mapping[str, int]) -> str:
 def _compared(tables: Sequence[Table]) -> list[str]:
     parts = []
     for table in tables:
-        parts += [f"### {heading(table)}", comparison_markdown(table)]
+        parts += [f"### {heading(table)}", rows_as_markdown(comparison_rows(table))]
     return parts
-
-
-def _table_html(markdown: str) -> str:
-    """A pipe table as HTML."""
-    lines = [line for line in markdown.splitlines() if line and not line.startswith("|---")]
-    rows = []
-    for number, line in enumerate(lines):
-        tag = "th" if number == 0 else "td"
-        cells = [html.escape(cell.strip()) for cell in line.strip("|").split("|")]
-        rows.append("<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>")
-    return "<table>\n" + "\n".join(rows) + "\n</table>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+from collections.abc import Sequence
 
 from .result_tables import Cell
 from .result_tables import Table
@@ -12,6 +13,8 @@ from .significance import Significance
 from .statistics import WILCOXON
 
 SIGNIFICANT = "*"
+# A bare asterisk would begin emphasis.
+MARKDOWN_MARK = r"\*"
 
 
 def caption(table: Table, significance: Significance) -> str:
@@ -32,7 +35,7 @@ def as_markdown(table: Table) -> str:
         "|---|" + "---|" * (len(table.columns) + 1),
     ]
     for row in table.rows:
-        cells = [_marked(row.cells[column.key], "**{}**") for column in table.columns]
+        cells = [_marked(row.cells[column.key], "**{}**", MARKDOWN_MARK) for column in table.columns]
         lines.append(f"| {row.label} | {' | '.join(cells)} | {_counts(table, row.key)} |")
     return "\n".join(lines) + "\n"
 
@@ -81,30 +84,44 @@ def as_html(table: Table) -> str:
     titles = "".join(f"<th>{html.escape(column.title)}</th>" for column in table.columns)
     lines = ["<table>", f"<tr><th></th>{titles}<th>n</th></tr>"]
     for row in table.rows:
-        cells = [_marked(row.cells[column.key], "<b>{}</b>") for column in table.columns]
+        cells = [_marked(row.cells[column.key], "<b>{}</b>", SIGNIFICANT) for column in table.columns]
         joined = "".join(f"<td>{cell}</td>" for cell in [*cells, _counts(table, row.key)])
         lines.append(f"<tr><th>{html.escape(row.label)}</th>{joined}</tr>")
     return "\n".join([*lines, "</table>"])
 
 
-def comparison_markdown(table: Table) -> str:
-    """Each row beside the paper's: both changes against the base CNN and whether they go the same way."""
-    lines = ["| | measure | here | paper | direction |", "|---|---|---|---|---|"]
+def comparison_rows(table: Table) -> list[list[str]]:
+    """Each figure beside the paper's, and whether its change against the base CNN goes the same way; a header first."""
+    rows = [["", "measure", "here", "paper", "direction"]]
     for row in table.rows:
         for column in table.columns:
             cell = row.cells[column.key]
             if cell.published is not None:
-                mark = SIGNIFICANT if cell.significant else ""
-                published = f"{cell.published:g}"
-                lines.append(
-                    f"| {row.label} | {column.title} | {cell.text}{mark} | {published} | {cell.direction or ''} |"
-                )
-    return "\n".join(lines) + "\n"
+                here = cell.text + (SIGNIFICANT if cell.significant else "")
+                rows.append([row.label, column.title, here, f"{cell.published:g}", cell.direction or ""])
+    return rows
 
 
-def _marked(cell: Cell, bold: str) -> str:
+def rows_as_markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A pipe table of plain texts, the first row as its header."""
+    escaped = [[cell.replace(SIGNIFICANT, MARKDOWN_MARK) for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in escaped]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+def rows_as_html(rows: Sequence[Sequence[str]]) -> str:
+    """An HTML table of plain texts, the first row as its header."""
+    lines = []
+    for number, row in enumerate(rows):
+        tag = "td" if number else "th"
+        cells = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        lines.append(f"<tr>{cells}</tr>")
+    return "\n".join(["<table>", *lines, "</table>"])
+
+
+def _marked(cell: Cell, bold: str, mark: str) -> str:
     text = bold.format(cell.text) if cell.best else cell.text
-    return text + (SIGNIFICANT if cell.significant else "")
+    return text + (mark if cell.significant else "")
 
 
 def _counts(table: Table, key: str) -> str:
