@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from cohorts import tiny_study
 from cohorts import write_cohort
+from conftest import REPOSITORY
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.study.cluster_run import ClusterOptions
@@ -17,6 +19,7 @@ from PatientSpecificTuningLib.engine.study.cluster_run import _security
 from PatientSpecificTuningLib.engine.study.cluster_run import _submit
 from PatientSpecificTuningLib.engine.study.cluster_run import connected
 from PatientSpecificTuningLib.engine.study.cluster_run import run_on_workers
+from PatientSpecificTuningLib.engine.study.cluster_run import slurm_cluster
 from PatientSpecificTuningLib.engine.study.study_run import run_study
 
 distributed = pytest.importorskip("distributed")
@@ -116,6 +119,24 @@ def test_only_paths_and_identifiers_travel(tmp_path, cohort, model):
     _submit(study, "p1", ["base"], recorder, {"resources": {"GPU": 1}}, keep_features=False)
     assert set(map(type, recorder.sent)) == {str}
     assert set(recorder.sent) == {str(tmp_path.resolve()), "p1", "base"}
+
+
+def test_a_slurm_job_finds_this_package_and_takes_one_gpu():
+    pytest.importorskip("dask_jobqueue")
+    import dask
+
+    described = {"jobqueue.slurm.cores": 1, "jobqueue.slurm.memory": "16GB", "jobqueue.slurm.queue": "short"}
+    with dask.config.set(described), slurm_cluster(ClusterOptions(slurm_jobs=2, gpu=True)) as cluster:
+        script = cluster.job_script()
+    assert "#SBATCH -p short" in script
+    assert f"export PYTHONPATH={shlex.quote(str(REPOSITORY / 'PatientSpecificTuning'))}" in script
+    assert "--resources GPU=1" in script
+
+
+def test_slurm_jobs_that_are_not_described_get_one_sentence():
+    pytest.importorskip("dask_jobqueue")
+    with pytest.raises(InputError, match=r"jobqueue\.yaml"):
+        slurm_cluster(ClusterOptions(slurm_jobs=2))
 
 
 def test_certificates_make_encryption_a_must(tmp_path):

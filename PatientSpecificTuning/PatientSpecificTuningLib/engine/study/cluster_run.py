@@ -6,6 +6,7 @@ workers, so the study's folder must be on storage that all of them share.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from ..errors import InputError
+from .array_job import PACKAGE
 from .study_folder import Study
 from .study_progress import ProgressRecord
 from .study_progress import Report
@@ -168,15 +170,36 @@ def _own_cluster(options: ClusterOptions, security: Security | None) -> Any:
             security=security,
             resources=options.resources,
         )
+    cluster = slurm_cluster(options, security)
+    cluster.scale(jobs=options.slurm_jobs)
+    return cluster
+
+
+def slurm_cluster(options: ClusterOptions, security: Security | None = None) -> Any:
+    """A cluster without jobs yet, as Dask's configuration describes them (jobqueue.slurm), where this package is found.
+
+    Raises:
+        InputError: the package is missing, or the configuration does not say what a job needs.
+    """
     try:
+        import dask
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
         message = "SLURM jobs need the package dask-jobqueue; install it with pip install dask-jobqueue."
         raise InputError(message) from error
+    prologue = [
+        *(dask.config.get("jobqueue.slurm.job-script-prologue", None) or []),
+        f"export PYTHONPATH={shlex.quote(str(PACKAGE))}",
+    ]
     extra = ["--resources", "GPU=1"] if options.gpu else []
-    cluster = SLURMCluster(security=security, worker_extra_args=extra)
-    cluster.scale(jobs=options.slurm_jobs)
-    return cluster
+    try:
+        return SLURMCluster(security=security, worker_extra_args=extra, job_script_prologue=prologue)
+    except ValueError as error:
+        message = (
+            f"SLURM jobs are not described ({error}); set cores, memory, queue and walltime under jobqueue.slurm in"
+            " ~/.config/dask/jobqueue.yaml."
+        )
+        raise InputError(message) from error
 
 
 def _security(options: ClusterOptions) -> Security | None:
