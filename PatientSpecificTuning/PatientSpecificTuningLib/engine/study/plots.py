@@ -98,6 +98,8 @@ def dice_against_volume(design: Design, outcomes: Outcomes, patients: Sequence[s
         axes.plot([v for v, _ in pairs], [d for _, d in pairs], mark, color=colour, label=label)
     if volumes:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
         axes.legend(frameon=False)
     axes.set_xlabel("known lesion volume of the follow-up (ml)")
     axes.set_ylabel(TITLES["dice"])
