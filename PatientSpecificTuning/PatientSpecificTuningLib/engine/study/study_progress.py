@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from ..atomic import write_text
 
 PROGRESS_NAME = "progress.json"
+# About two patients: what was there already when the study went on takes no time and soon counts no more.
+RECENT_STEPS = 24
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class StudyProgress:
 
     Attributes:
         steps: preparations and measurements together.
-        seconds_left: by the mean time of the steps so far, None before the first.
+        seconds_left: by the mean time of the latest steps, None before the first.
     """
 
     patients_done: int
@@ -45,11 +48,12 @@ class ProgressRecord:
         self.path = Path(folder) / PROGRESS_NAME
         self.patients, self.steps, self.report = patients, steps, report
         self.patients_done = self.steps_done = self.failures = 0
-        self.started = time.monotonic()
+        self.times = deque([time.monotonic()], maxlen=RECENT_STEPS)
 
     def step(self) -> None:
         """A preparation or a measurement is done."""
         self.steps_done += 1
+        self.times.append(time.monotonic())
         self._tell()
 
     def patient(self, failures: int) -> None:
@@ -60,9 +64,9 @@ class ProgressRecord:
 
     def _tell(self) -> None:
         left = None
-        if self.steps_done:
-            passed = time.monotonic() - self.started
-            left = passed / self.steps_done * (self.steps - self.steps_done)
+        if len(self.times) > 1:
+            each = (self.times[-1] - self.times[0]) / (len(self.times) - 1)
+            left = each * (self.steps - self.steps_done)
         state = StudyProgress(
             self.patients_done, self.patients, self.steps_done, self.steps, self.failures, left
         )
