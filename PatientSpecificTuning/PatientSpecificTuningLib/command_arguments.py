@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from . import command_verbs as verbs
+from .argument_types import channels
+from .argument_types import count
+from .argument_types import number
+from .argument_types import positive
+from .argument_types import rate
+from .argument_types import slices
 from .engine.model_card import MOTION_CORRECTIONS
 from .engine.model_card import REGISTRATIONS
 from .engine.sample_cases import sample_names
+from .study_arguments import study_arguments
+from .study_verb import study
 
 
 def build_parser(
@@ -40,6 +48,9 @@ def build_parser(
     _evaluate(_verb(commands, "evaluate", verbs.evaluate, "compare a result with known lesions"))
     _train(_verb(commands, "train", verbs.train, "train a base model on annotated examinations"))
     _demo(_verb(commands, "demo", verbs.demo, "run the whole method on the sample case or on your own scans"))
+    _study(
+        _verb(commands, "study", study, "run the paper's experiments on a cohort: tables, plots and a report")
+    )
     return parser
 
 
@@ -80,7 +91,7 @@ def _images(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             f"--{examination}-channels",
             nargs="+",
-            type=_channels,
+            type=channels,
             default=[],
             metavar="SEQUENCE=N,N,...",
             help=f"which volumes of the {examination}, counted from 1, serve the channels of the model, where some"
@@ -120,7 +131,7 @@ def _preparation(command: argparse.ArgumentParser) -> None:
 
 def _propose(command: argparse.ArgumentParser) -> None:
     _case(command)
-    command.add_argument("--count", type=_count, default=2, metavar="N|all", help="how many slices")
+    command.add_argument("--count", type=count, default=2, metavar="N|all", help="how many slices")
     command.add_argument(
         "--among", choices=("organ", "lesion"), default="organ", help="which slices to choose from"
     )
@@ -134,7 +145,7 @@ def _annotate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--slices",
         nargs="+",
-        type=_number,
+        type=number,
         metavar="INDEX",
         help="the corrected slices, by index from 0 on the working grid; by default every slice with a label",
     )
@@ -147,16 +158,16 @@ def _tune(command: argparse.ArgumentParser) -> None:
 
 def _tuning(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--iterations", type=_positive, default=100, help="iterations of fine-tuning, 50 to 1000"
+        "--iterations", type=positive, default=100, help="iterations of fine-tuning, 50 to 1000"
     )
-    command.add_argument("--learning-rate", type=_rate, default=1e-4, help="learning rate of Adam")
+    command.add_argument("--learning-rate", type=rate, default=1e-4, help="learning rate of Adam")
     command.add_argument(
         "--weighting",
         choices=("none", "segmentation", "detection"),
         default="none",
         help="how pixels are weighted by what the base CNN made of them",
     )
-    command.add_argument("--seed", type=_number, default=0, help="seed of patches, rotations and dropout")
+    command.add_argument("--seed", type=number, default=0, help="seed of patches, rotations and dropout")
 
 
 def _segment(command: argparse.ArgumentParser) -> None:
@@ -172,7 +183,7 @@ def _segment(command: argparse.ArgumentParser) -> None:
 
 def _dropout(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--repetitions", type=_number, default=25, help="Monte Carlo dropout repetitions, 0 for none"
+        "--repetitions", type=number, default=25, help="Monte Carlo dropout repetitions, 0 for none"
     )
 
 
@@ -191,16 +202,16 @@ def _train(command: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         required=True,
-        metavar="FOLDER",
-        help="folders with annotated scans",
+        metavar="PATH",
+        help="folders with annotated scans, recognised by their names, or manifests of single examinations",
     )
     command.add_argument(
         "--validation",
         nargs="+",
         type=Path,
         default=[],
-        metavar="FOLDER",
-        help="folders that are only judged",
+        metavar="PATH",
+        help="folders or manifests that are only judged",
     )
     command.add_argument(
         "--match", default="", metavar="TEXT", help="only files whose path contains this text"
@@ -209,17 +220,22 @@ def _train(command: argparse.ArgumentParser) -> None:
         "--card", type=Path, help="folder of a model card to train for; by default FLAIR and T1"
     )
     command.add_argument("--start-from", type=Path, metavar="FOLDER", help="a model to go on from")
-    command.add_argument("--iterations", type=_positive, default=10_000)
-    command.add_argument("--learning-rate", type=_rate, default=1e-4)
+    command.add_argument("--iterations", type=positive, default=10_000)
+    command.add_argument("--learning-rate", type=rate, default=1e-4)
     command.add_argument("--schedule", choices=("constant", "one-cycle"), default="constant")
     command.add_argument(
         "--varied", action="store_true", help="strong augmentation instead of rotation alone"
     )
-    command.add_argument("--device", default="cpu", help="cpu or cuda")
+    command.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="torchrun gives every process a GPU of its own",
+    )
     command.add_argument(
         "--bf16", action="store_true", help="bfloat16, where the processor is faster with it"
     )
-    command.add_argument("--seed", type=_number, default=0)
+    command.add_argument("--seed", type=number, default=0)
 
 
 def _demo(command: argparse.ArgumentParser) -> None:
@@ -256,7 +272,7 @@ def _demo(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--slices",
-        type=_slices,
+        type=slices,
         metavar="N|all",
         help="corrected slices, all are those with a lesion; by default as the model card says",
     )
@@ -268,58 +284,6 @@ def _demo(command: argparse.ArgumentParser) -> None:
     _dropout(command)
 
 
-def _count(text: str) -> int | None:
-    if text == "all":
-        return None
-    try:
-        return _positive(text)
-    except (ValueError, argparse.ArgumentTypeError):
-        message = f"{text!r} is neither a positive number nor all"
-        raise argparse.ArgumentTypeError(message) from None
-
-
-def _slices(text: str) -> int | str:
-    return _count(text) or "all"
-
-
-def _channels(text: str) -> tuple[str, tuple[int, ...]]:
-    sequence, separator, numbers = text.partition("=")
-    try:
-        chosen = tuple(_positive(number) for number in numbers.split(","))
-    except argparse.ArgumentTypeError:
-        chosen = ()
-    if not sequence or not separator or not chosen:
-        message = f"{text!r} does not name volumes as SEQUENCE=1,2,3"
-        raise argparse.ArgumentTypeError(message)
-    return sequence, chosen
-
-
-def _positive(text: str) -> int:
-    value = _number(text)
-    if value < 1:
-        message = f"{text} is not a positive number"
-        raise argparse.ArgumentTypeError(message)
-    return value
-
-
-def _number(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        message = f"{text!r} is not a whole number"
-        raise argparse.ArgumentTypeError(message) from None
-    if value < 0:
-        message = f"{text} is negative"
-        raise argparse.ArgumentTypeError(message)
-    return value
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        message = f"{text!r} is not a learning rate between 0 and 1"
-        raise argparse.ArgumentTypeError(message)
-    return value
+def _study(command: argparse.ArgumentParser) -> None:
+    study_arguments(command)
+    _preparation(command)

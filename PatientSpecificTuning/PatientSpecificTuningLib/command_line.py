@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         traceback.print_exc()
         return _complain("Something unexpected happened; please report the lines above.", UNEXPECTED)
-    _show(answer, as_json=options.json)
+    # A process that only helps another one has no answer of its own.
+    if answer:
+        _show(answer, as_json=options.json)
     return DONE
 
 

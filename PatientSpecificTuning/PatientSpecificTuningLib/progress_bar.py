@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .engine.progress import Progress
+from .engine.study.study_progress import Report
+from .engine.study.study_progress import StudyProgress
 
 
 @contextmanager
@@ -35,3 +37,22 @@ def progress_bars(*, shown: bool = True) -> Iterator[Progress | None]:
     finally:
         for bar in bars.values():
             bar.close()
+
+
+@contextmanager
+def cohort_bar(*, shown: bool = True) -> Iterator[Report | None]:
+    """Yield a callback that shows how many patients of a cohort are done and how long the rest takes."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        shown = False
+    if not shown:
+        yield None
+        return
+    with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar:20}| {desc}", dynamic_ncols=True) as bar:
+
+        def report(state: StudyProgress) -> None:
+            bar.set_description_str(str(state), refresh=False)
+            bar.update(state.steps_done / max(1, state.steps) - bar.n)
+
+        yield report

@@ -17,10 +17,11 @@ from patients import write_image
 from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib import command_verbs
+from PatientSpecificTuningLib import study_verb
 from PatientSpecificTuningLib.command_line import main
 from PatientSpecificTuningLib.engine.case import Case
 
-VERBS = ("prepare", "propose", "annotate", "tune", "segment", "evaluate", "train", "demo")
+VERBS = ("prepare", "propose", "annotate", "tune", "segment", "evaluate", "train", "demo", "study")
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -436,7 +437,8 @@ def test_training_on_scans_without_labels_is_one_sentence(patient: Path, tmp_pat
 
 
 def test_every_verb_of_the_parser_has_its_function() -> None:
-    assert all(callable(getattr(command_verbs, verb)) for verb in VERBS)
+    rooms = {"study": study_verb}
+    assert all(callable(getattr(rooms.get(verb, command_verbs), verb)) for verb in VERBS)
 
 
 def test_a_result_gets_its_uncertainty_later_without_becoming_another_version(case: Path, cli: Cli) -> None:

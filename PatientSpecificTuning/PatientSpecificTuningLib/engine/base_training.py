@@ -28,6 +28,7 @@ from .patches import PATCH_SIZE
 from .patches import Window
 from .patches import cut_patch
 from .patches import grid_windows
+from .training_group import TrainingGroup
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ class BaseTraining:
     """One training run: builds, continues from its checkpoint, steps, saves.
 
     The checkpoint holds weights, averaged weights and the state of Adam as safetensors, so an interrupted run
-    goes on exactly where it was.
+    goes on exactly where it was. In a group every process draws batches of its own, so an iteration sees as many
+    times more patches as there are processes, and the first one alone writes checkpoints.
     """
 
     def __init__(
@@ -202,11 +204,13 @@ class BaseTraining:
         start_from: DualPathwayNetwork | None = None,
         device: str = "cpu",
         bf16: bool = False,
+        group: TrainingGroup | None = None,
     ) -> None:
         torch.manual_seed(settings.seed)
         self.card = card
         self.settings = settings
-        self.device = torch.device(device)
+        self.group = group or TrainingGroup(device=device)
+        self.device = torch.device(self.group.device)
         self.bf16 = bf16
         self.sampler = PatchSampler(examinations, card, settings)
         self.network = DualPathwayNetwork(card)
@@ -214,6 +218,7 @@ class BaseTraining:
             self.network.load_state_dict(start_from.state_dict())
         # The stubs of torch do not know memory_format for modules.
         self.network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.shared = self.group.shared(self.network)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -252,13 +257,15 @@ class BaseTraining:
 
     def step(self) -> float:
         """One iteration; returns its loss."""
-        images, labels, organ = (part.to(self.device) for part in self.sampler.batch(self.progress.iteration))
-        torch.manual_seed(self.settings.seed * 1_000_003 + self.progress.iteration)
+        # Every process of a group has its own patches and dropout.
+        turn = self.progress.iteration * self.group.size + self.group.rank
+        images, labels, organ = (part.to(self.device) for part in self.sampler.batch(turn))
+        torch.manual_seed(self.settings.seed * 1_000_003 + turn)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.progress.iteration, self.settings)
         self.network.train()
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
-            logits = self.network(images.to(memory_format=torch.channels_last))
+            logits = self.shared(images.to(memory_format=torch.channels_last))
         loss = weighted_cross_entropy(logits, labels, organ, self.card.class_weights)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -284,7 +291,9 @@ class BaseTraining:
         return network.eval()
 
     def save_checkpoint(self, path: Path) -> None:
-        """Write everything needed to continue, complete or not at all."""
+        """Write everything needed to continue, complete or not at all; only the first process of a group does."""
+        if not self.group.leads:
+            return
         tensors = {f"network.{k}": v.contiguous() for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v.contiguous() for k, v in self.average.items()}
         for index, state in self.optimizer.state_dict()["state"].items():

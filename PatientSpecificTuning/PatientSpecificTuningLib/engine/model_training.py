@@ -1,4 +1,4 @@
-"""From folders of annotated scans to a model folder: reading, preprocessing, base training, validation."""
+"""From annotated scans to a model folder: reading, preprocessing, base training, validation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from .atomic import write_text
+from .cohort.bids import is_bids
+from .cohort.manifest import read_cohort
 from .errors import InputError
 from .geometry import resample_labelmap
 from .lesions import binarize
@@ -44,7 +46,7 @@ LOSS_CURVE = "loss.csv"
 
 def train_model(
     output: Path,
-    folders: Sequence[Path],
+    sources: Sequence[Path],
     *,
     validation: Sequence[Path] = (),
     match: str = "",
@@ -57,68 +59,106 @@ def train_model(
 ) -> dict[str, Any]:
     """Train a base model and write its folder; an interrupted training goes on from its checkpoint.
 
+    Started by torchrun, several processes train together, one for each GPU, and the first one writes.
+
     Args:
         output: the model folder, also of checkpoint and loss curve.
-        folders: each with one or two annotated examinations, recognised by file names.
-        validation: folders of examinations that are only judged; their metrics go into the model card.
-        match: only files whose path contains this text.
+        sources: folders with one or two annotated examinations, recognised by file names, or manifests.
+        validation: the same for examinations that are only judged; their metrics go into the model card.
+        match: of folders, only files whose path contains this text.
         card_folder: a folder whose model card is trained for; None is FLAIR and T1 with the paper's network.
         start_from: a model to go on from.
+        device: "cpu" or "cuda".
         settings: values of `TrainingSettings`.
 
     Raises:
-        InputError: scans cannot be used or none of them is annotated.
+        InputError: scans cannot be used, none of them is annotated, or there is no such device.
     """
     from .base_training import BaseTraining
     from .base_training import TrainingSettings
     from .model_folder import load_model
-    from .model_folder import save_model
+    from .training_group import training_group
 
     card_source = card_folder or start_from
     given = ModelCard() if card_source is None else read_model_card(card_source)
     training_settings = TrainingSettings(**(settings or {}))
-    examinations = [e for e, _ in annotated_examinations(folders, given, match=match, progress=progress)]
-    training = {"settings": asdict(training_settings), "examinations": [e.name for e in examinations]}
-    card = replace(given, name=output.name, training=training, results={})
-    start = None if start_from is None else load_model(start_from)[1]
-    run = BaseTraining(card, examinations, training_settings, start_from=start, device=device, bf16=bf16)
-    output.mkdir(parents=True, exist_ok=True)
-    network = run.run(
-        checkpoint=output / CHECKPOINT, report=_reporter(training_settings.iterations, progress)
-    )
+    # All files are looked for before the first one is read.
+    learned_files = annotated_files(sources, given, match=match)
+    judged_files = annotated_files(validation, given, match=match)
+    with training_group(device) as group:
+        reporting = progress if group.leads else None
+        examinations = [e for e, _ in read_examinations(learned_files, given, progress=reporting)]
+        training = {
+            "settings": asdict(training_settings),
+            "examinations": [e.name for e in examinations],
+            "processes": group.size,
+        }
+        card = replace(given, name=output.name, training=training, results={})
+        start = None if start_from is None else load_model(start_from)[1]
+        run = BaseTraining(card, examinations, training_settings, start_from=start, bf16=bf16, group=group)
+        output.mkdir(parents=True, exist_ok=True)
+        network = run.run(
+            checkpoint=output / CHECKPOINT, report=_reporter(training_settings.iterations, reporting)
+        )
+    if not group.leads:
+        return {}
     _write_losses(output / LOSS_CURVE, run.progress.losses)
-    judged = annotated_examinations(validation, given, match=match, progress=progress)
+    return _judged_and_saved(output, network, card, read_examinations(judged_files, given, progress=progress))
+
+
+def _judged_and_saved(
+    output: Path,
+    network: DualPathwayNetwork,
+    card: ModelCard,
+    judged: Sequence[tuple[TrainingExamination, Spacing]],
+) -> dict[str, Any]:
+    from .model_folder import save_model
+
     results = {
         examination.name: judge(network, card, examination, spacing) for examination, spacing in judged
     }
     save_model(output, replace(card, results=results), network)
     return {
         "model": str(output),
-        "iterations": run.progress.iteration,
+        "iterations": card.training["settings"]["iterations"],
         "validation": results,
         "summary": summarize(list(results.values())),
     }
 
 
-def annotated_examinations(
-    folders: Sequence[Path], card: ModelCard, *, match: str = "", progress: Progress | None = None
-) -> list[tuple[TrainingExamination, Spacing]]:
-    """Preprocess every examination with known lesions in the folders; each comes with its voxel size in mm.
+def annotated_files(
+    sources: Sequence[Path], card: ModelCard, *, match: str = ""
+) -> list[tuple[str, ExaminationFiles]]:
+    """The files of every examination with known lesions in folders and manifests, each with a name for messages.
 
     Raises:
-        InputError: a folder has no annotated examination, or its scans cannot be used.
+        InputError: a folder has no annotated examination, or a manifest has problems, which are all listed.
     """
-    found = []
-    for folder in map(Path, folders):
-        files = find_examinations(folder, match=match)
+    found: list[tuple[str, ExaminationFiles]] = []
+    for source in map(Path, sources):
+        if source.is_file() or is_bids(source):
+            for patient in read_cohort(source, card, single=True, missing_sequence="zero"):
+                found += [(f"{patient.identifier} {n}", files) for n, files in patient.examinations.items()]
+            continue
+        files = find_examinations(source, match=match)
         given = {"baseline": files.baseline, "followup": files.followup}
         annotated = {name: f for name, f in given.items() if f is not None and f.lesions is not None}
         if not annotated:
-            message = f"{folder} has no examination with a lesion labelmap; add one or leave the folder out."
+            message = f"{source} has no examination with a lesion labelmap; add one or leave the folder out."
             raise InputError(message)
-        for name, examination in annotated.items():
-            found.append(_examination(f"{folder.name} {name}", examination, card, progress))
+        found += [(f"{source.name} {name}", examination) for name, examination in annotated.items()]
     return found
+
+
+def read_examinations(
+    files: Sequence[tuple[str, ExaminationFiles]], card: ModelCard, *, progress: Progress | None = None
+) -> list[tuple[TrainingExamination, Spacing]]:
+    """Read and preprocess examinations; each comes with its voxel size in mm.
+
+    Raises:
+        InputError: scans cannot be used.
+    """
+    return [_examination(name, examination, card, progress) for name, examination in files]
 
 
 def judge(

@@ -78,6 +78,7 @@ def prepare(
     motion_correction: str | None = None,
     bias_correction: bool | None = None,
     missing_sequence: str = "error",
+    with_change: bool = True,
     progress: Progress | None = None,
 ) -> Case:
     """Bring one or both examinations of a patient into a case folder, with features and base-model probability.
@@ -100,6 +101,7 @@ def prepare(
             they lie; None as the model card says.
         bias_correction: N4 on or off; None as the model card says.
         missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
+        with_change: also find how the examinations lie to each other, which only the table of change needs.
 
     Raises:
         InputError: something cannot be used; the message says what and the way out.
@@ -131,7 +133,7 @@ def prepare(
         write_examination(target, preprocessed, network, progress=within(progress, source.name))
         case.examinations[source.name] = record_of(source, preprocessed)
         case.save()
-    if len(case.examinations) == len(EXAMINATIONS):
+    if with_change and len(case.examinations) == len(EXAMINATIONS):
         # Needed for the table of change; done here, where nobody waits for a click to take effect.
         transform_between(case, progress=within(progress, "both"))
     return case
@@ -200,7 +202,7 @@ def prepare_tuning(
     settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
     _card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
-    folder = _patch_folder(case)
+    folder = patch_folder(case)
     forget_patches(folder, besides=slices)
     count = settings.patches_per_slice(len(slices))
     examination = (network, baseline.images, baseline.organ_mask)
@@ -209,6 +211,11 @@ def prepare_tuning(
             *examination, slices, count, settings, folder, device=device, progress=progress
         )
     )
+
+
+def patch_folder(case: Case) -> Path:
+    """Where features of the baseline's patches are kept for the next tuning."""
+    return case.examination_folder("baseline") / "patches"
 
 
 def tune(
@@ -257,7 +264,7 @@ def tune(
             annotation.slices,
             settings,
             base_prediction=predicted,
-            patch_folder=_patch_folder(case),
+            patch_folder=patch_folder(case),
             device=device,
             progress=progress,
         )
@@ -358,10 +365,6 @@ def _origin_of_tuning(case: Case, annotation: Annotation, settings: TuningSettin
         "slices": list(annotation.slices),
         "settings": asdict(settings),
     }
-
-
-def _patch_folder(case: Case) -> Path:
-    return case.examination_folder("baseline") / "patches"
 
 
 def _opened(case: CaseLike) -> Case:

@@ -1,0 +1,1 @@
+"""Cohorts of patients: manifests that name them, and recipes that make phantom ones."""
