@@ -94,13 +94,13 @@ class OpenPanel:
     def parameters(self) -> Any:
         return self.tuning.parameters()
 
-    def choose_tiny_patient(self) -> None:
+    def choose_tiny_patient(self, name: str = "patient", case: str = "case", seed: int = 1) -> None:
         """Load a tiny patient with 4 slices and a tiny model, as a user would choose them."""
         import slicer
 
-        files = write_patient(self.folder / "patient")
+        files = write_patient(self.folder / name, seed=seed)
         self.parameters.model = str(write_tiny_model(self.folder / "model"))
-        self.parameters.caseFolder = str(self.folder / "case")
+        self.parameters.caseFolder = str(self.folder / case)
         for name in ("baseline", "followup"):
             for field, file in (("First", "FLAIR"), ("Second", "T1")):
                 node = slicer.util.loadVolume(

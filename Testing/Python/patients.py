@@ -32,10 +32,10 @@ def write_examination(folder: Path, prefix: str, *, seed: int) -> None:
     write_image(folder / f"{prefix}_lesion_mask.nii.gz", lesions.astype(np.uint8))
 
 
-def write_patient(folder: Path) -> Path:
+def write_patient(folder: Path, *, seed: int = 1) -> Path:
     """A tiny patient with baseline and follow-up in one folder."""
-    write_examination(folder, "baseline", seed=1)
-    write_examination(folder, "followup", seed=2)
+    write_examination(folder, "baseline", seed=seed)
+    write_examination(folder, "followup", seed=seed + 1)
     return folder
 
 

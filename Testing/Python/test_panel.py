@@ -295,15 +295,75 @@ def test_overlays_follow_their_check_boxes(segmented: OpenPanel) -> None:
     from PatientSpecificTuningLib.panel import result_nodes
 
     roles = {node.GetAttribute(result_nodes.ROLE): node for node in result_nodes.resultNodes()}
-    assert {"lesions", "base", "tuned", "uncertainty"} <= set(roles)
-    assert roles["base"].GetDisplayNode().GetVisibility()
-    segmented.ui.baseOutlinesCheckBox.setChecked(False)
-    assert not roles["base"].GetDisplayNode().GetVisibility()
-    assert roles["tuned"].GetDisplayNode().GetVisibility()
+    assert {"lesions", "outlines", "compared", "uncertainty"} <= set(roles)
+    assert roles["compared"].GetDisplayNode().GetVisibility()
+    segmented.ui.comparedOutlinesCheckBox.setChecked(False)
+    assert not roles["compared"].GetDisplayNode().GetVisibility()
+    assert roles["outlines"].GetDisplayNode().GetVisibility()
     composite = slicer.mrmlScene.GetNodeByID("vtkMRMLSliceCompositeNodeRed")
     assert composite.GetForegroundVolumeID() == roles["uncertainty"].GetID()
     segmented.ui.uncertaintyCheckBox.setChecked(False)
     assert not composite.GetForegroundVolumeID()
+
+
+def test_another_patient_in_the_scene_begins_with_nothing_corrected_and_the_first_is_found_again(
+    segmented: OpenPanel,
+) -> None:
+    import slicer
+
+    parameters = segmented.parameters
+    first, drawn, marked = segmented.tuning.corrections().node, _drawn(segmented), parameters.correctedSlices
+    segmented.choose_tiny_patient("another", "another case", seed=7)
+    segmented.ui.prepareButton.click()
+    assert segmented.tuning.corrections().node is not first
+    assert parameters.correctedSlices == []
+    assert not segmented.ui.tuneButton.enabled
+    assert segmented.ui.resultSelector.count == 0
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    assert [n for n in nodes if n.GetDisplayNode().GetVisibility()] == [segmented.tuning.corrections().node]
+    parameters.caseFolder = str(segmented.folder / "case")
+    assert segmented.tuning.corrections().node is first
+    assert _drawn(segmented) == drawn
+    assert parameters.correctedSlices == marked
+
+
+def test_a_case_folder_of_another_patient_is_not_tuned_on_these_corrections(segmented: OpenPanel) -> None:
+    elsewhere = segmented.folder / "case"
+    segmented.choose_tiny_patient("another", "another case", seed=7)
+    segmented.ui.prepareButton.click()
+    segmented.ui.correctedButton.click()
+    segmented.tuning.markCorrected(list(range(4)))
+    segmented.parameters.caseFolder = str(elsewhere)
+    segmented.tuning.tune()
+    assert len(segmented.parameters.correctedSlices) == 2
+
+
+def test_the_same_work_once_more_makes_no_other_version(segmented: OpenPanel) -> None:
+    count = segmented.ui.resultSelector.count
+    segmented.ui.tuneButton.click()
+    assert segmented.ui.resultSelector.count == count
+
+
+def test_any_version_can_be_compared_with_any_other(segmented: OpenPanel) -> None:
+    from PatientSpecificTuningLib.panel import result_nodes
+    from Standin.pythonqt import unwrap
+
+    assert segmented.tuning.review()["compared"].GetName() == "Base CNN"
+    segmented.ui.iterationsSpinBox.setValue(60)
+    segmented.ui.tuneButton.click()
+    selector = segmented.ui.comparedSelector
+    titles = [selector.itemText(i) for i in range(selector.count)]
+    assert [title.split(",")[0].split(": ")[1] for title in titles] == [
+        "patient-specific CNN 0001",
+        "base CNN",
+    ]
+    assert selector.currentIndex == 1
+    unwrap(selector).activated.emit(0)
+    nodes = segmented.tuning.review()
+    assert [nodes[role].GetName()[-1] for role in ("outlines", "compared")] == ["2", "1"]
+    visible = [n for n in result_nodes.resultNodes() if n.IsA("vtkMRMLSegmentationNode")]
+    visible = [n for n in visible if n.GetDisplayNode().GetVisibility()]
+    assert set(visible) == {nodes["outlines"], nodes["compared"]}
 
 
 def test_results_lie_on_the_follow_up(segmented: OpenPanel) -> None:
@@ -448,6 +508,7 @@ def test_every_parameter_name_of_the_ui_file_is_a_field_and_every_setting_has_a_
         "correctedSlices",
         "addedSlices",
         "result",
+        "comparedResult",
         "shownChannel",
     }
 

@@ -79,6 +79,23 @@ def test_the_slider_changes_the_phase_that_the_views_show(prepared: OpenPanel) -
     assert composite.GetBackgroundVolumeID() == shown.GetID()
 
 
+def test_registration_and_motion_correction_are_the_model_s_unless_chosen(prepared: OpenPanel) -> None:
+    ui, client = prepared.ui, prepared.tuning.client
+    assert not ui.motionSelector.isHidden()
+    ui.registrationSelector.setCurrentText("rigid")
+    ui.motionSelector.setCurrentText("none")
+    ui.prepareButton.click()
+    asked = [arguments for verb, arguments in client.requests if verb == "prepare"]
+    chosen = [(arguments["registration"], arguments["motion_correction"]) for arguments in asked]
+    assert chosen == [(None, None), ("rigid", "none")]
+
+
+def test_a_model_of_single_volumes_has_no_motion_to_correct(panel: OpenPanel) -> None:
+    panel.parameters.model = ""
+    assert panel.ui.motionSelector.isHidden()
+    assert panel.ui.motionLabel.isHidden()
+
+
 def test_every_lesion_slice_is_proposed_where_the_model_needs_all(prepared: OpenPanel) -> None:
     proposals = prepared.tuning.proposedSlices()
     assert len(proposals) > 2

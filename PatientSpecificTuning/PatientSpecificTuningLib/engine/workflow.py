@@ -292,7 +292,7 @@ def segment(
     Args:
         examination: "followup" or "baseline".
         weights: "current", "base", or the number of a tuned version.
-        repetitions: Monte Carlo dropout repetitions for the uncertainty, 0 for none.
+        repetitions: Monte Carlo dropout repetitions for the uncertainty, 0 where lesions are enough.
         seed: seed of the dropout.
 
     Raises:
@@ -308,7 +308,8 @@ def segment(
         "annotation": None if tuned is None else case.version_info("tuned", tuned)["annotation"],
         "with_change": examination == "followup" and "baseline" in case.examinations,
     }
-    dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else WITHOUT_DROPOUT
+    # Lesions alone are those of any result, whatever its uncertainty.
+    dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := made_before(case, "results", {**origin, **dropout})) is not None:
         return result(case, number)
     if made_before(case, "results", {**origin, **WITHOUT_DROPOUT}) is None:

@@ -32,6 +32,7 @@ class CorrectSection:
         self.ui = ui
         self.logic = logic
         self.editor = editor
+        self._edited = None
         self._rows: list[SliceProposal] = []
         table = ui.sliceTable
         table.setColumnCount(len(HEADINGS))
@@ -47,12 +48,15 @@ class CorrectSection:
     def begin(self) -> None:
         """Open the corrections in the editor and go to the first proposed slice."""
         corrections = self.logic.corrections()
+        isAnother = corrections.node is not self._edited
+        self._edited = corrections.node
         volume = self.logic.shownVolume("baseline")
         self.editor.edit(corrections.node, corrections.segmentId, volume)
         showVolume(volume)
         self.update()
-        if self._rows and self.ui.sliceTable.currentRow() < 0:
+        if self._rows and (isAnother or self.ui.sliceTable.currentRow() < 0):
             self.ui.sliceTable.setCurrentCell(0, 0)
+            self._rowChosen(0)
 
     def update(self) -> None:
         """Fill the table and say what the corrections mean for tuning."""

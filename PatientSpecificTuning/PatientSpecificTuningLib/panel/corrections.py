@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -19,6 +20,8 @@ from .terminology import LESION_TAG
 
 START_NAME = "corrections_start.nrrd"
 SEGMENT = "Lesion"
+# Attributes of the node: the content of the baseline it belongs to, and which slices of it were marked and added.
+BASELINE, MARKED, ADDED = (f"PatientSpecificTuning.{name}" for name in ("Baseline", "Marked", "Added"))
 UNTOUCHED, IN_PROGRESS, CORRECTED = "untouched", "in progress", "corrected"
 
 
@@ -61,16 +64,19 @@ class Corrections:
 
     @classmethod
     def reopen(cls, node, workingGrid: Grid, folder: Path) -> Corrections:
-        """The corrections of a scene that was loaded again."""
-        start = read_labelmap(folder / START_NAME, "start of the corrections")
-        return cls(node, workingGrid, _onGrid(start, workingGrid))
+        """The corrections of a scene that was loaded again, or of a baseline that was prepared anew elsewhere."""
+        corrections = cls(node, workingGrid, np.zeros(workingGrid.shape, dtype=bool))
+        if (folder / START_NAME).is_file():
+            start = read_labelmap(folder / START_NAME, "start of the corrections")
+            corrections.start = _onGrid(start, workingGrid)
+        else:
+            corrections.start = corrections.labels()
+        return corrections
 
     @property
     def segmentId(self) -> str:
         """The segment that holds the lesions."""
-        segmentation = self.node.GetSegmentation()
-        identifier = segmentation.GetSegmentIdBySegmentName(SEGMENT)
-        return identifier or segmentation.GetNthSegmentID(0)
+        return _lesionSegment(self.node)
 
     def labels(self) -> NDArray[np.bool_]:
         """What is drawn now, bool (Z, Y, X) on the working grid."""
@@ -92,6 +98,29 @@ class Corrections:
         """Write what is drawn now for the worker."""
         write_volume(self.workingGrid.image(self.labels().astype(np.uint8)), path)
         return path
+
+
+def leave(node, corrected: list[int], added: list[int]) -> None:
+    """Hide the node and keep with it which slices were marked as corrected and added, for its baseline's return."""
+    node.SetAttribute(MARKED, " ".join(map(str, corrected)))
+    node.SetAttribute(ADDED, " ".join(map(str, added)))
+    node.GetDisplayNode().SetVisibility(False)
+
+
+def takeUp(baseline: str) -> tuple[Any, list[int], list[int]]:
+    """The node of a baseline, shown, and its corrected and its added slices; None and nothing without such a node."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    node = next((node for node in nodes if node.GetAttribute(BASELINE) == baseline), None)
+    if node is None:
+        return None, [], []
+    node.GetDisplayNode().SetVisibility(True)
+    marked, added = (list(map(int, (node.GetAttribute(key) or "").split())) for key in (MARKED, ADDED))
+    return node, marked, added
+
+
+def _lesionSegment(node) -> str:
+    segmentation = node.GetSegmentation()
+    return segmentation.GetSegmentIdBySegmentName(SEGMENT) or segmentation.GetNthSegmentID(0)
 
 
 def _onGrid(image: sitk.Image, grid: Grid) -> NDArray[np.bool_]:

@@ -25,13 +25,17 @@ from ..jobs.signals import Signal
 from . import result_nodes
 from .case_files import writeInputs
 from .case_folder import automaticCaseFolder
+from .corrections import BASELINE
 from .corrections import Corrections
+from .corrections import leave
+from .corrections import takeUp
 from .input_check import chosenNodes
 from .input_check import inputProblems
 from .input_check import usesZeroForMissing
 from .node_images import gridOf
 from .node_images import labelImage
 from .packages import ensurePackages
+from .parameters import BY_MODEL
 from .parameters import PanelParameters
 from .shown_channel import shownVolume
 from .worker_requests import WorkerRequests
@@ -110,7 +114,11 @@ class TuningLogic(WorkerRequests):
         if problems:
             raise InputError(" ".join(problems))
         parameters, card = self._parameters, self.modelCard()
-        ensurePackages(card)
+        registration, motion = (
+            None if choice == BY_MODEL else choice
+            for choice in (parameters.registration, parameters.motionCorrection)
+        )
+        ensurePackages(card, motion)
         if not parameters.caseFolder:
             identity = model_identity(self.modelFolder())
             parameters.caseFolder = str(automaticCaseFolder(parameters, card, identity["sha256"]))
@@ -118,6 +126,8 @@ class TuningLogic(WorkerRequests):
         arguments |= {
             "folder": parameters.caseFolder,
             "model": str(self.modelFolder()),
+            "registration": registration,
+            "motion_correction": motion,
             "missing_sequence": "zero" if usesZeroForMissing(parameters, card) else "error",
         }
         self._request("hello", {}, lambda answer: self.workerKnown(answer["device"]))
@@ -175,11 +185,12 @@ class TuningLogic(WorkerRequests):
 
     def corrections(self) -> Corrections:
         """The corrections of the baseline; begun with known lesions or with what the base CNN found."""
+        self._followBaseline()
         case = self.case()
         grid = case.record("baseline").working_grid
-        node = self._parameters.corrections
-        if self._corrections is not None and node is not None and self._corrections.node is node:
-            return self._corrections
+        node, known = self._parameters.corrections, self._corrections
+        if known is not None and node is not None and known.node is node and known.workingGrid == grid:
+            return known
         if node is not None:
             self._corrections = Corrections.reopen(node, grid, case.folder)
         else:
@@ -215,6 +226,7 @@ class TuningLogic(WorkerRequests):
         Raises:
             InputError: no slice is marked as corrected.
         """
+        self._followBaseline()
         parameters = self._parameters
         slices = list(parameters.correctedSlices)
         if not slices:
@@ -263,7 +275,7 @@ class TuningLogic(WorkerRequests):
 
     def review(self, result: Result | None = None) -> dict[str, Any]:
         """The nodes of a version, made where they are not in the scene yet: "lesions" (one label for each lesion),
-        "tuned" and "base" (outlines of both CNNs), "uncertainty" (where it was computed), "detections" (found, missed
+        "outlines" (of this version), "compared" (outlines of the version it is compared with), "uncertainty" (where it was computed), "detections" (found, missed
         and false lesions, where the result was compared with known ones).
 
         Args:
@@ -275,12 +287,12 @@ class TuningLogic(WorkerRequests):
         result, volume = result or self.shownResult(), self.shownVolume("followup")
         if result is None or volume is None:
             raise InputError(_("There is no result yet; fine-tune and segment first."))
-        base = self.baseResult()
+        compared = self.comparedResult(result)
         nodes = {}
-        # Made first, so that the views draw the patient-specific outlines on top.
-        if base is not None:
-            nodes["base"] = result_nodes.outlines(base, volume)
-        nodes["base" if result.run["tuned"] is None else "tuned"] = result_nodes.outlines(result, volume)
+        # Made first, so that the views draw the outlines of the shown version on top.
+        if compared is not None:
+            nodes["compared"] = result_nodes.outlines(compared, volume, "compared")
+        nodes["outlines"] = result_nodes.outlines(result, volume)
         nodes["lesions"] = result_nodes.lesionLabelmap(result, volume)
         nodes["uncertainty"] = result_nodes.uncertainty(result, volume)
         if self._parameters.followupLesions is not None:
@@ -305,6 +317,13 @@ class TuningLogic(WorkerRequests):
     def baseResult(self) -> Result | None:
         """The newest version of the base CNN, to compare with."""
         return next((result for result in self.results() if result.run["tuned"] is None), None)
+
+    def comparedResult(self, shown: Result) -> Result | None:
+        """The version that another is compared with: the chosen one, otherwise the base CNN; None where it is the same."""
+        others = [result for result in self.results() if result.number != shown.number]
+        chosen = [result for result in others if result.number == self._parameters.comparedResult]
+        base = [result for result in others if result.run["tuned"] is None]
+        return next(iter(chosen + base), None)
 
     def removeResult(self, number: str) -> None:
         """Remove a version from the case folder."""
@@ -332,9 +351,25 @@ class TuningLogic(WorkerRequests):
             card = self.modelCard()
             found = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
             start = workingGrid.image(found.astype("uint8"))
-        return Corrections.create(volume, userGrid, workingGrid, start, case.folder)
+        begun = Corrections.create(volume, userGrid, workingGrid, start, case.folder)
+        begun.node.SetAttribute(BASELINE, self._baselineContent())
+        return begun
+
+    def _baselineContent(self) -> str:
+        return self.case().record("baseline").sequences[self.modelCard().pathways[0].sequence].sha256
+
+    def _followBaseline(self) -> None:
+        """Leave the corrections of another patient's baseline, and go on with those of this one."""
+        parameters, content = self._parameters, self._baselineContent()
+        node = parameters.corrections
+        if node is None or node.GetAttribute(BASELINE) in (None, content):
+            return
+        leave(node, parameters.correctedSlices, parameters.addedSlices)
+        parameters.corrections, parameters.correctedSlices, parameters.addedSlices = takeUp(content)
+        parameters.result = parameters.comparedResult = ""
 
     def _afterPreparing(self) -> None:
+        self._followBaseline()
         self.prepared()
         self.workAhead()
 

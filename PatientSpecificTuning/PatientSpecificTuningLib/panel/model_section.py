@@ -29,12 +29,16 @@ class ModelSection:
         ui.addModelButton.connect("clicked()", guarded(self._add))
 
     def update(self) -> None:
-        """Show the chosen model."""
+        """Show the chosen model, and the settings that only its kind of images needs."""
         folder = str(self.logic.modelFolder())
         index = self.ui.modelSelector.findData(folder)
         if index >= 0 and index != self.ui.modelSelector.currentIndex:
             self.ui.modelSelector.setCurrentIndex(index)
-        self.ui.modelLabel.text = _described(self.logic.modelCard())
+        card = self.logic.modelCard()
+        self.ui.modelLabel.text = _described(card)
+        hasSeries = any(pathway.channels > 1 for pathway in card.pathways)
+        for widget in (self.ui.motionLabel, self.ui.motionSelector):
+            widget.visible = hasSeries
 
     def _fill(self) -> None:
         selector = self.ui.modelSelector

@@ -16,10 +16,14 @@ REQUIREMENTS, MOTION_REQUIREMENTS = RESOURCES / "requirements.txt", RESOURCES / 
 OLDEST_TORCH = ">=2.0"
 
 
-def ensurePackages(card: ModelCard) -> None:
+def ensurePackages(card: ModelCard, motionCorrection: str | None = None) -> None:
     """Install torch through the PyTorch extension, and the other packages through Slicer.
 
-    What corrects motion is installed for models that ask for it. A torch that is only half installed looks complete from here; the worker says so when it loads it.
+    What corrects motion is installed only where motion is corrected. A torch that is only half installed looks complete
+    from here; the worker says so when it loads it.
+
+    Args:
+        motionCorrection: "groupwise" or "none", None as the model says.
 
     Raises:
         InputError: something is missing and was not installed.
@@ -28,7 +32,7 @@ def ensurePackages(card: ModelCard) -> None:
         _installTorch()
     if find_spec("safetensors") is None:
         _install(REQUIREMENTS)
-    if corrected_sequences(card):
+    if corrected_sequences(card, motionCorrection):
         _install(MOTION_REQUIREMENTS)
 
 

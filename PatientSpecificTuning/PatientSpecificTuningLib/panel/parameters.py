@@ -11,7 +11,11 @@ from slicer.parameterNodeWrapper import Default
 from slicer.parameterNodeWrapper import WithinRange
 from slicer.parameterNodeWrapper import parameterNodeWrapper
 
+from ..engine.model_card import MOTION_CORRECTIONS
+from ..engine.model_card import REGISTRATIONS
+
 EXAMINATIONS = ("baseline", "followup")
+BY_MODEL = "as the model says"
 WEIGHTINGS = ("none", "segmentation", "detection")
 
 
@@ -21,7 +25,8 @@ class PanelParameters:
 
     `model` is the folder of a base model, empty for the shipped one. `correctedSlices` and `addedSlices` are
     indices on the baseline's working grid. `proposedSlices` 0 is what the model card says, `shownChannel` counts from
-    1, 0 is the key channel of the model card. `result` is the number of the shown version.
+    1, 0 is the key channel of the model card. `result` is the number of the shown version, `comparedResult` that of the
+    version it is compared with, empty for the base CNN.
     """
 
     baselineFirst: vtkMRMLNode
@@ -36,6 +41,8 @@ class PanelParameters:
     model: str
     caseFolder: str
     prepareAutomatically: bool
+    registration: Annotated[str, Choice([BY_MODEL, *REGISTRATIONS]), Default(BY_MODEL)]
+    motionCorrection: Annotated[str, Choice([BY_MODEL, *MOTION_CORRECTIONS]), Default(BY_MODEL)]
     iterations: Annotated[int, WithinRange(50, 1000), Default(100)]
     proposedSlices: Annotated[int, WithinRange(0, 50), Default(0)]
     shownChannel: Annotated[int, Default(0)]
@@ -46,8 +53,9 @@ class PanelParameters:
     correctedSlices: list[int]
     addedSlices: list[int]
     result: str
-    showTuned: Annotated[bool, Default(True)]
-    showBase: Annotated[bool, Default(True)]
+    comparedResult: str
+    showOutlines: Annotated[bool, Default(True)]
+    showCompared: Annotated[bool, Default(True)]
     showUncertainty: Annotated[bool, Default(True)]
     uncertaintyOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
     uncertaintyThreshold: Annotated[float, WithinRange(0, 0.25), Default(0.03)]

@@ -27,6 +27,7 @@ class PatientSection:
             for part, pathway in zip(("First", "Second"), card.pathways, strict=False):
                 setattr(parameters, f"{examination}{part}", nodes.get(pathway.sequence))
             setattr(parameters, f"{examination}Mask", nodes["mask"])
+        parameters.baselineLesions, parameters.followupLesions = None, loaded["followup"]["lesions"]
 
     def update(self) -> None:
         """Say what is wrong, or that everything is there."""

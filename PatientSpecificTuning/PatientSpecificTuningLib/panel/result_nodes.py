@@ -1,4 +1,4 @@
-"""The result of a run as nodes of the scene: lesions, outlines of both CNNs, uncertainty."""
+"""The result of a run as nodes of the scene: lesions, outlines, uncertainty, detections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .terminology import LESION_TAG
 from .uncertainty_colors import uncertaintyColorNode
 
 ROLE, RUN = "PatientSpecificTuning.Role", "PatientSpecificTuning.Run"
-TUNED_COLOR, BASE_COLOR = (0.10, 0.85, 0.95), (1.00, 0.65, 0.00)
+OUTLINE_COLORS = {"outlines": (0.10, 0.85, 0.95), "compared": (1.00, 0.65, 0.00)}
 OUTCOMES = {
     FOUND: ("found", (0.20, 0.80, 0.30)),
     MISSED: ("missed", (0.95, 0.20, 0.20)),
@@ -38,20 +38,18 @@ def lesionLabelmap(result: Result, volumeNode):
     )
 
 
-def outlines(result: Result, volumeNode):
-    """The segmentation node with the outlines of a result."""
-    role = "base" if result.run["tuned"] is None else "tuned"
+def outlines(result: Result, volumeNode, role: str = "outlines"):
+    """The segmentation node with the outlines of a result, in the colour of its role ("outlines" or "compared")."""
     existing = _existing(role, result)
     if existing is not None:
         return existing
     title = (
         _("Base CNN")
-        if role == "base"
+        if result.run["tuned"] is None
         else _("Patient-specific CNN {number}").format(number=result.run["tuned"])
     )
     node = _addSegmentation(volumeNode, title)
-    color = BASE_COLOR if role == "base" else TUNED_COLOR
-    identifier = node.GetSegmentation().AddEmptySegment("", title, color)
+    identifier = node.GetSegmentation().AddEmptySegment("", title, OUTLINE_COLORS[role])
     node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
     slicer.util.updateSegmentBinaryLabelmapFromArray(
         _array(result.folder / LABELMAP, np.uint8), node, identifier, volumeNode

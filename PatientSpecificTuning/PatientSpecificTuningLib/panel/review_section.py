@@ -64,6 +64,7 @@ class ReviewSection:
         table.horizontalHeader().setStretchLastSection(True)
         table.connect("currentCellChanged(int,int,int,int)", guarded(self._lesionChosen))
         ui.resultSelector.connect("activated(int)", guarded(self._chooseResult))
+        ui.comparedSelector.connect("activated(int)", guarded(self._chooseCompared))
         ui.removeResultButton.connect("clicked()", guarded(self._remove))
         ui.compareButton.connect("clicked(bool)", guarded(self._compare))
         ui.evaluateButton.connect("clicked()", guarded(self.logic.evaluate))
@@ -80,6 +81,7 @@ class ReviewSection:
         if shown is None:
             self.ui.resultLabel.text = _("There is no result yet.")
             self.ui.lesionTable.setRowCount(0)
+            self.updateOverlays()
             return
         self.ui.resultLabel.text = _summary(shown)
         self.ui.evaluateButton.enabled = self.logic.parameters().followupLesions is not None
@@ -88,20 +90,26 @@ class ReviewSection:
 
     def updateOverlays(self) -> None:
         """Show or hide outlines and uncertainty as the check boxes say."""
-        shown = self.logic.shownResult()
-        if shown is None or self.logic.parameters().followupFirst is None:
-            return
-        parameters = self.logic.parameters()
-        for node in result_nodes.resultNodes():
+        shown, parameters = self.logic.shownResult(), self.logic.parameters()
+        earlier = result_nodes.resultNodes()
+        for node in earlier:
             if node.IsA("vtkMRMLSegmentationNode"):
                 node.GetDisplayNode().SetVisibility(False)
+        if shown is None or parameters.followupFirst is None:
+            if earlier:
+                self._showUncertainty(None)
+            return
         nodes = self.logic.review(shown)
         comparing = self.ui.compareButton.checked
         views = [sliceNodeId(FOLLOWUP_VIEW)] if comparing else []
         if parameters.corrections is not None:
             drawn = parameters.corrections.GetDisplayNode()
             drawn.SetViewNodeIDs([sliceNodeId(BASELINE_VIEW)] if comparing else [])
-        shown_roles = {"tuned": parameters.showTuned, "base": parameters.showBase, "detections": True}
+        shown_roles = {
+            "outlines": parameters.showOutlines,
+            "compared": parameters.showCompared,
+            "detections": True,
+        }
         for role, visible in shown_roles.items():
             if role in nodes:
                 display = nodes[role].GetDisplayNode()
@@ -142,12 +150,24 @@ class ReviewSection:
         selector.clear()
         for result in results:
             selector.addItem(_title(result), result.number)
-        if shown is not None:
-            selector.setCurrentIndex(selector.findData(shown.number))
+        compared = self.ui.comparedSelector
+        compared.clear()
+        if shown is None:
+            return
+        selector.setCurrentIndex(selector.findData(shown.number))
+        for result in results:
+            if result.number != shown.number:
+                compared.addItem(_title(result), result.number)
+        chosen = self.logic.comparedResult(shown)
+        if chosen is not None:
+            compared.setCurrentIndex(compared.findData(chosen.number))
 
     def _chooseResult(self, index: int) -> None:
         self.logic.parameters().result = self.ui.resultSelector.itemData(index)
         self.update()
+
+    def _chooseCompared(self, index: int) -> None:
+        self.logic.parameters().comparedResult = self.ui.comparedSelector.itemData(index)
 
     def _remove(self) -> None:
         shown = self.logic.shownResult()

@@ -27,7 +27,8 @@ def loadSampleCase(name: str) -> dict[str, dict[str, object]]:
     """Load a sample case.
 
     Returns:
-        for "baseline" and "followup" the nodes by sequence name, and that of the organ mask as "mask".
+        for "baseline" and "followup" the nodes by sequence name, and that of the organ mask as "mask"; the known
+        lesions of the follow-up as "lesions", to compare the result with.
 
     Raises:
         InputError: there is no such sample case.
@@ -42,6 +43,8 @@ def loadSampleCase(name: str) -> dict[str, dict[str, object]]:
         options = {"name": _("{title} {organ} mask").format(title=title, organ=name), "show": False}
         nodes["mask"] = slicer.util.loadLabelVolume(str(files.organ_mask), options)
         loaded[examination] = nodes
+    options = {"name": _("Follow-up known lesions"), "show": False}
+    loaded["followup"]["lesions"] = slicer.util.loadLabelVolume(str(found.followup.lesions), options)
     return loaded
 
 

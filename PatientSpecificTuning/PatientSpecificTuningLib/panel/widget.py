@@ -92,6 +92,7 @@ class PanelController(VTKObservationMixin):
 
     def _parametersChanged(self, caller, event) -> None:
         del caller, event
+        self.guarded(self.model.update)()
         self.guarded(self.patient.update)()
         self.run.update()
         self.guarded(self.channels.update)()
