@@ -75,6 +75,7 @@ def _story(widget, application, folder: Path, model: str | None) -> None:
         ui.correctedButton.click()
         ui.nextButton.click()
     _finish(ui.tuneButton, logic, application)
+    _finish(ui.evaluateButton, logic, application)
     ui.compareButton.click()
     ui.lesionTable.setCurrentCell(0, 0)
     for view in (red, yellow):

@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 
 
-def count(text: str) -> int | None:
-    """A positive number, or None for all."""
+def slices(text: str) -> int | str:
+    """A positive number, or all as it is."""
     if text == "all":
-        return None
+        return text
     try:
         return positive(text)
     except (ValueError, argparse.ArgumentTypeError):
         message = f"{text!r} is neither a positive number nor all"
         raise argparse.ArgumentTypeError(message) from None
-
-
-def slices(text: str) -> int | str:
-    """A positive number, or all as it is."""
-    return count(text) or "all"
 
 
 def channels(text: str) -> tuple[str, tuple[int, ...]]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from . import command_verbs as verbs
 from .argument_types import channels
-from .argument_types import count
 from .argument_types import number
 from .argument_types import positive
 from .argument_types import rate
@@ -131,9 +130,17 @@ def _preparation(command: argparse.ArgumentParser) -> None:
 
 def _propose(command: argparse.ArgumentParser) -> None:
     _case(command)
-    command.add_argument("--count", type=count, default=2, metavar="N|all", help="how many slices")
     command.add_argument(
-        "--among", choices=("organ", "lesion"), default="organ", help="which slices to choose from"
+        "--count",
+        type=slices,
+        metavar="N|all",
+        help="how many slices; by default as the model card says",
+    )
+    command.add_argument(
+        "--among",
+        choices=("organ", "lesion"),
+        help="which slices to choose from; by default all of the organ, but those with a lesion for a model that"
+        " needs every one of them",
     )
 
 

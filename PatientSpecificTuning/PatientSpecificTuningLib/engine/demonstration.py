@@ -190,7 +190,7 @@ def _correct(run: _Run) -> list[int]:
 
 
 def _proposed(run: _Run, among: str, allowed: list[int], known: NDArray[np.bool_]) -> list[int]:
-    proposals = workflow.propose(run.case, count=None, among=among, lesion_labels=known)
+    proposals = workflow.propose(run.case, count="all", among=among, lesion_labels=known)
     return [p.slice for p in proposals if p.slice in set(allowed)][: run.slices]
 
 

@@ -142,23 +142,32 @@ def prepare(
 def propose(
     case: CaseLike,
     *,
-    count: int | None = 2,
-    among: str = "organ",
+    count: int | str | None = None,
+    among: str | None = None,
     lesion_labels: NDArray[np.bool_] | None = None,
 ) -> list[SliceProposal]:
     """The baseline slices from which the CNN can learn most, best first.
 
     Args:
-        count: how many, None for all.
-        among: "organ" for all slices of the organ, "lesion" for slices with a lesion.
+        count: how many, or "all"; None is what the model card says.
+        among: "organ" for all slices of the organ, "lesion" for slices with a lesion; None is "organ", but "lesion"
+            where the model card asks for all.
         lesion_labels: bool (Z, Y, X) on the working grid; without it a lesion is what the base CNN found.
 
     Raises:
         InputError: the baseline is not prepared, or there is no slice to choose from.
     """
-    baseline = open_examination(_opened(case), "baseline")
+    case = _opened(case)
+    baseline = open_examination(case, "baseline")
+    if count is None:
+        count = read_model_card(model_of_case(case)).proposed_slices or "all"
+        among = among or ("lesion" if count == "all" else "organ")
     return propose_slices(
-        baseline.base_probability, baseline.organ_mask, count=count, among=among, lesion_labels=lesion_labels
+        baseline.base_probability,
+        baseline.organ_mask,
+        count=None if count == "all" else int(count),
+        among=among or "organ",
+        lesion_labels=lesion_labels,
     )
 
 

@@ -179,9 +179,7 @@ class TuningLogic(WorkerRequests):
             count: how many; None takes the number of the settings or, without one, what the model needs: so many
                 of all slices, or every slice where the base CNN found a lesion.
         """
-        wanted = count or self._parameters.proposedSlices or self.modelCard().proposed_slices
-        found = None if wanted is not None else "lesion"
-        return workflow.propose(self.case(), count=wanted, among=found or "organ")
+        return workflow.propose(self.case(), count=count or self._parameters.proposedSlices or None)
 
     def corrections(self) -> Corrections:
         """The corrections of the baseline; begun with known lesions or with what the base CNN found."""

@@ -56,6 +56,7 @@ class PanelParameters:
     comparedResult: str
     showOutlines: Annotated[bool, Default(True)]
     showCompared: Annotated[bool, Default(True)]
+    showDetections: Annotated[bool, Default(True)]
     showUncertainty: Annotated[bool, Default(True)]
     uncertaintyOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
     uncertaintyThreshold: Annotated[float, WithinRange(0, 0.25), Default(0.03)]

@@ -26,7 +26,7 @@ OUTLINE_COLORS = {"outlines": (0.10, 0.85, 0.95), "compared": (1.00, 0.65, 0.00)
 OUTCOMES = {
     FOUND: ("found", (0.20, 0.80, 0.30)),
     MISSED: ("missed", (0.95, 0.20, 0.20)),
-    FALSE: ("false", (1.00, 0.85, 0.10)),
+    FALSE: ("false", (0.25, 0.55, 1.00)),
 }
 LARGEST_SD = 0.25
 
@@ -99,6 +99,10 @@ def detections(result: Result, volumeNode):
         identifier = node.GetSegmentation().AddEmptySegment("", _(title), color)
         mask = (labels == value).astype(np.uint8)
         slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, identifier, volumeNode)
+    # Filled, to tell objects from the outlines of the two versions.
+    node.GetDisplayNode().SetVisibility2DFill(True)
+    node.GetDisplayNode().SetVisibility2DOutline(False)
+    node.GetDisplayNode().SetOpacity2DFill(0.4)
     return _marked(node, "detections", result)
 
 

@@ -45,6 +45,7 @@ METRICS = {
     "fpc": "false positives",
     "f1": "F1",
 }
+COUNT = "fpc"
 SMALLEST_SHOWN_SD = 1e-6
 PLACE = qt.Qt.UserRole
 LESION_FILES = "NIfTI (*.nii.gz);;NRRD (*.nrrd);;Segmentation (*.seg.nrrd)"
@@ -108,8 +109,9 @@ class ReviewSection:
         shown_roles = {
             "outlines": parameters.showOutlines,
             "compared": parameters.showCompared,
-            "detections": True,
+            "detections": parameters.showDetections,
         }
+        self.ui.detectionsCheckBox.visible = "detections" in nodes
         for role, visible in shown_roles.items():
             if role in nodes:
                 display = nodes[role].GetDisplayNode()
@@ -241,6 +243,6 @@ def _judged(result: Result) -> str:
     if not path.is_file():
         return ""
     values = json.loads(path.read_text(encoding="utf-8"))
-    known = {name: values.get(key) for key, name in METRICS.items()}
-    parts = [f"{_(name)} {value:.2f}" for name, value in known.items() if value is not None]
+    known = {key: values[key] for key in METRICS if values.get(key) is not None}
+    parts = [f"{_(METRICS[key])} {value:.{0 if key == COUNT else 2}f}" for key, value in known.items()]
     return _("Against the known lesions: {metrics}.").format(metrics=", ".join(parts))
