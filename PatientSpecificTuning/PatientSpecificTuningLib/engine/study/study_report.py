@@ -75,7 +75,8 @@ def html_report(values: Mapping[str, Any], tables: Sequence[Table], plots: Mappi
 
 def _introduction(values: Mapping[str, Any]) -> list[str]:
     count = len(values["patients"])
-    first = f"{count} patients, model {values['model']} ({values['task']}, {values['organ']}). {WARNING}"
+    patients = "1 patient" if count == 1 else f"{count} patients"
+    first = f"{patients}, model {values['model']} ({values['task']}, {values['organ']}). {WARNING}"
     return [first, *([PHANTOM] if values["phantom"] else [])]
 
 
