@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import detection_card
 from panel_harness import OpenPanel
 from panel_harness import start_standin
+from patients import write_model_of
 from patients import write_tiny_model
+from PatientSpecificTuningLib.engine.model_card import Pathway
 
 PATIENCE_S = 120
 
@@ -79,6 +82,43 @@ def test_from_the_sample_case_to_a_reloaded_scene(panel: OpenPanel, application)
     assert ui.resultLabel.text == shown
     assert panel.parameters.correctedSlices == [position]
     assert np.array_equal(panel.tuning.corrections().labels(), drawn)
+
+
+def test_the_liver_sample_case_from_phases_to_marked_metastases(panel: OpenPanel, application) -> None:
+    import slicer
+    from PatientSpecificTuningLib.engine.sample_cases import sample_folder
+
+    card = detection_card(pathways=(Pathway("DCE", 16), Pathway("DWI", 3)), registration="none")
+    panel.parameters.model = str(write_model_of(card, panel.folder / "model", lesion_bias=-1.0))
+    ui = panel.ui
+    ui.sampleButton.click()
+    panel.parameters.baselineLesions = slicer.util.loadLabelVolume(
+        str(sample_folder("liver") / "baseline_lesions.nii.gz")
+    )
+    assert ui.problemsLabel.text == "Both examinations are complete."
+    panel.parameters.caseFolder = str(panel.folder / "case")
+
+    ui.prepareButton.click()
+    _finish(panel, application)
+    assert (ui.correctChannelSlider.maximum, ui.correctChannelSlider.value) == (16, 9)
+    ui.correctChannelSlider.value = 1
+    assert panel.tuning.shownVolume("baseline").GetName() == "Baseline DCE, volume 1"
+
+    lesion_slices = panel.tuning.corrections().labels().any(axis=(1, 2)).sum()
+    assert ui.sliceTable.rowCount == lesion_slices
+    ui.correctedButton.click()
+    ui.iterationsSpinBox.setValue(50)
+    panel.parameters.repetitions = 2
+    ui.tuneButton.click()
+    _finish(panel, application)
+    assert ui.statusLabel.text == "Done."
+    assert ui.detectionsCheckBox.isHidden()
+    ui.evaluateButton.click()
+    _finish(panel, application)
+    assert "false positives" in ui.resultLabel.text
+    assert not ui.detectionsCheckBox.isHidden()
+    ui.detectionsCheckBox.setChecked(False)
+    assert not panel.tuning.review()["detections"].GetDisplayNode().GetVisibility()
 
 
 def test_cancelling_a_running_step_keeps_the_worker_and_leaves_nothing_half_written(

@@ -177,9 +177,10 @@ class TuningLogic(WorkerRequests):
 
         Args:
             count: how many; None takes the number of the settings or, without one, what the model needs: so many
-                of all slices, or every slice where the base CNN found a lesion.
+                of all slices, or every slice with a lesion, be it known or found by the base CNN.
         """
-        return workflow.propose(self.case(), count=count or self._parameters.proposedSlices or None)
+        wanted = count or self._parameters.proposedSlices or None
+        return workflow.propose(self.case(), count=wanted, lesion_labels=self.corrections().start)
 
     def corrections(self) -> Corrections:
         """The corrections of the baseline; begun with known lesions or with what the base CNN found."""
