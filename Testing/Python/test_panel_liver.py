@@ -123,3 +123,70 @@ def test_without_known_lesions_there_is_nothing_to_compare_with(segmented: OpenP
     segmented.widget.panel.review.update()
     assert not segmented.ui.evaluateButton.enabled
     assert "detections" not in segmented.tuning.review()
+
+
+def _load_phases(panel: OpenPanel) -> None:
+    """The phases and b-values of the follow-up one by one, as they come out of a folder of single files."""
+    import slicer
+
+    for field, title in (("First", "DCE"), ("Second", "DWI")):
+        series = getattr(panel.parameters, f"followup{field}")
+        for i in reversed(range(series.GetNumberOfDataNodes())):
+            volume = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+            volume.CopyContent(series.GetNthDataNode(i))
+            volume.SetName(f"{title} {i + 8}")
+        setattr(panel.parameters, f"followup{field}", None)
+        slicer.mrmlScene.RemoveNode(series)
+
+
+def _choose_target(panel: OpenPanel, title: str) -> list:
+    panel.ui.seriesButton.collapsed = False
+    panel.ui.seriesTargetSelector.setCurrentText(title)
+    table = panel.ui.seriesTable
+    return [table.cellWidget(row, 1) for row in range(table.rowCount)]
+
+
+def test_volumes_that_were_loaded_one_by_one_become_a_series_in_the_order_of_their_names(
+    panel: OpenPanel,
+) -> None:
+    import slicer
+
+    last = slicer.util.arrayFromVolume(panel.parameters.followupFirst.GetNthDataNode(3)).copy()
+    _load_phases(panel)
+    selectors = _choose_target(panel, "Follow-up DCE")
+    names = [selector.currentText for selector in selectors]
+    assert names == ["DCE 8", "DCE 9", "DCE 10", "DCE 11"]
+    panel.ui.makeSeriesButton.click()
+    made = panel.parameters.followupFirst
+    assert (made.GetName(), made.GetNumberOfDataNodes()) == ("Follow-up DCE", 4)
+    assert np.array_equal(slicer.util.arrayFromVolume(made.GetNthDataNode(3)), last)
+    assert panel.ui.problemsLabel.text.endswith("Choose the DWI of the follow-up.")
+    selectors = _choose_target(panel, "Follow-up DWI")
+    assert [selector.currentText for selector in selectors] == ["DWI 8", "DWI 9", "DWI 10"]
+
+
+def test_a_series_with_fewer_phases_is_spread_over_those_of_the_model(panel: OpenPanel) -> None:
+    panel.parameters.baselineFirst = panel.parameters.baselineSecond
+    assert "3 volume(s) but the model needs 4" in panel.ui.problemsLabel.text
+    selectors = _choose_target(panel, "Baseline DCE")
+    assert [selector.currentIndex for selector in selectors] == [0, 0, 1, 2]
+    selectors[1].setCurrentIndex(1)
+    panel.ui.makeSeriesButton.click()
+    assert panel.ui.problemsLabel.text == "Both examinations are complete."
+
+
+def test_a_model_of_single_volumes_needs_no_series(panel: OpenPanel) -> None:
+    panel.parameters.model = ""
+    assert panel.ui.seriesButton.isHidden()
+
+
+def test_volumes_of_different_sizes_make_no_series(panel: OpenPanel) -> None:
+    import slicer
+
+    _load_phases(panel)
+    odd = slicer.mrmlScene.GetFirstNodeByName("DCE 9")
+    slicer.util.updateVolumeFromArray(odd, slicer.util.arrayFromVolume(odd)[:-1].copy())
+    _choose_target(panel, "Follow-up DCE")
+    panel.ui.makeSeriesButton.click()
+    assert "DCE 9 has another size than DCE 8" in panel.ui.statusLabel.text
+    assert panel.parameters.followupFirst is None

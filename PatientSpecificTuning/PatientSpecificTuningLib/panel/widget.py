@@ -18,6 +18,7 @@ from .patient_section import PatientSection
 from .review_section import ReviewSection
 from .run_section import RunSection
 from .segment_editor import SegmentEditor
+from .series_section import SeriesSection
 from .terminology import loadTerminology
 
 
@@ -32,6 +33,7 @@ class PanelController(VTKObservationMixin):
         loadTerminology()
         self.editor = SegmentEditor(ui.segmentEditor)
         self.patient = PatientSection(ui, logic, self.guarded)
+        self.series = SeriesSection(ui, logic, self.guarded)
         self.model = ModelSection(ui, logic, self.guarded)
         self.run = RunSection(ui, logic, self.guarded)
         self.correct = CorrectSection(ui, logic, self.editor, self.guarded)
@@ -87,12 +89,21 @@ class PanelController(VTKObservationMixin):
 
     def update(self) -> None:
         """Show the state of the work in all sections."""
-        for section in (self.patient, self.model, self.run, self.correct, self.review, self.channels):
+        for section in (
+            self.patient,
+            self.series,
+            self.model,
+            self.run,
+            self.correct,
+            self.review,
+            self.channels,
+        ):
             self.guarded(section.update)()
 
     def _parametersChanged(self, caller, event) -> None:
         del caller, event
         self.guarded(self.model.update)()
+        self.guarded(self.series.update)()
         self.guarded(self.patient.update)()
         self.run.update()
         self.guarded(self.channels.update)()
