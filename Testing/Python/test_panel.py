@@ -290,6 +290,14 @@ def test_both_cnns_are_shown_and_the_tuned_one_is_chosen(segmented: OpenPanel) -
     assert selector.currentIndex == 0
 
 
+def test_a_version_says_how_it_was_made(segmented: OpenPanel) -> None:
+    how = "Tuned on 2 slice(s), 50 iterations, weighting none, rotation 45\u00b0, seed 0."
+    assert segmented.ui.resultLabel.text.endswith(how)
+    segmented.parameters.weighting = "segmentation"
+    segmented.ui.tuneButton.click()
+    assert "weighting segmentation" in segmented.ui.resultLabel.text
+
+
 def test_overlays_follow_their_check_boxes(segmented: OpenPanel) -> None:
     import slicer
     from PatientSpecificTuningLib.panel import result_nodes

@@ -84,7 +84,7 @@ class ReviewSection:
             self.ui.lesionTable.setRowCount(0)
             self.updateOverlays()
             return
-        self.ui.resultLabel.text = _summary(shown)
+        self.ui.resultLabel.text = "\n".join(filter(None, (_summary(shown), self._howTuned(shown))))
         self.ui.evaluateButton.enabled = self.logic.parameters().followupLesions is not None
         self._fillTable(shown)
         self.updateOverlays()
@@ -177,6 +177,24 @@ class ReviewSection:
         if shown is not None and slicer.util.confirmOkCancelDisplay(question.format(number=shown.number)):
             result_nodes.removeResultNodes(result_nodes.runOf(shown))
             self.logic.removeResult(shown.number)
+
+    def _howTuned(self, shown: Result) -> str:
+        """The settings that made a version; nothing for the base CNN."""
+        if shown.run["tuned"] is None:
+            return ""
+        info = self.logic.case().version_info("tuned", shown.run["tuned"])
+        settings = info["settings"]
+        text = _(
+            "Tuned on {count} slice(s), {iterations} iterations, weighting {weighting}, rotation {rotation:.0f}\u00b0,"
+            " seed {seed}."
+        )
+        return text.format(
+            count=len(info["slices"]),
+            iterations=settings["iterations"],
+            weighting=settings["weighting"] or _("none"),
+            rotation=settings["rotation_degrees"],
+            seed=settings["seed"],
+        )
 
     def _fillTable(self, shown: Result) -> None:
         rows = _lesionRows(shown)
