@@ -346,6 +346,17 @@ def test_a_case_folder_of_another_patient_is_not_tuned_on_these_corrections(segm
     assert len(segmented.parameters.correctedSlices) == 2
 
 
+def test_a_case_folder_without_its_images_asks_for_them(prepared: OpenPanel) -> None:
+    import slicer
+
+    folder = prepared.parameters.caseFolder
+    slicer.mrmlScene.Clear(0)
+    prepared.parameters.model = str(prepared.folder / "model")
+    prepared.parameters.caseFolder = folder
+    prepared.widget.panel.update()
+    assert "Choose the baseline of this case" in prepared.ui.statusLabel.text
+
+
 def test_the_same_work_once_more_makes_no_other_version(segmented: OpenPanel) -> None:
     count = segmented.ui.resultSelector.count
     segmented.ui.tuneButton.click()
