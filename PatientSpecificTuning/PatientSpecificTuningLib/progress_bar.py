@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from .engine.progress import Progress
 from .engine.study.study_progress import Report
@@ -13,14 +14,11 @@ from .engine.study.study_progress import StudyProgress
 @contextmanager
 def progress_bars(*, shown: bool = True) -> Iterator[Progress | None]:
     """Yield a progress callback that draws a bar for each stage; None where bars are unwanted or tqdm is missing."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        shown = False
-    if not shown:
+    tqdm = _tqdm() if shown else None
+    if tqdm is None:
         yield None
         return
-    bars: dict[str, tqdm] = {}
+    bars: dict[str, Any] = {}
 
     def report(stage: str, fraction: float) -> None:
         if stage not in bars:
@@ -42,11 +40,8 @@ def progress_bars(*, shown: bool = True) -> Iterator[Progress | None]:
 @contextmanager
 def cohort_bar(*, shown: bool = True) -> Iterator[Report | None]:
     """Yield a callback that shows how many patients of a cohort are done and how long the rest takes."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        shown = False
-    if not shown:
+    tqdm = _tqdm() if shown else None
+    if tqdm is None:
         yield None
         return
     with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar:20}| {desc}", dynamic_ncols=True) as bar:
@@ -56,3 +51,12 @@ def cohort_bar(*, shown: bool = True) -> Iterator[Report | None]:
             bar.update(state.steps_done / max(1, state.steps) - bar.n)
 
         yield report
+
+
+def _tqdm() -> Any:
+    """The class of bars; None where it is not installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm

@@ -344,7 +344,9 @@ class TuningLogic(WorkerRequests):
         baseline = open_examination(case, "baseline")
         volume = self.shownVolume("baseline")
         if volume is None:
-            raise InputError(_("Choose the baseline of this case in section 1 to go on with its corrections."))
+            raise InputError(
+                _("Choose the baseline of this case in section 1 to go on with its corrections.")
+            )
         userGrid, workingGrid = gridOf(volume), baseline.record.working_grid
         if parameters.baselineLesions is not None:
             start = labelImage(parameters.baselineLesions)
