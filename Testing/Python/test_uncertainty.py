@@ -64,3 +64,11 @@ def test_random_bits_drop_at_the_given_rate_and_repeat_by_seed(rate):
     assert keep.shape == (1000, 333)
     assert keep.float().mean().item() == pytest.approx(1 - rate, abs=0.004)
     assert torch.equal(keep, RandomBits(1).keep((1000, 333), rate))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
+def test_dropped_values_are_those_that_the_mask_keeps(rate, kind):
+    values = torch.randn(101, 33).to(kind)
+    kept = RandomBits(3).keep(values.shape, rate)
+    assert torch.equal(RandomBits(3).dropped(values, rate), values * kept)

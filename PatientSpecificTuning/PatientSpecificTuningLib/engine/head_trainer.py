@@ -63,6 +63,8 @@ class _BitDropout(nn.Module):
         """Zero elements with probability `rate` and scale the others up; any shape."""
         if not self.training or self.rate == 0:
             return values
+        if not values.requires_grad:
+            return self.bits.dropped(values, self.rate).mul_(1 / (1 - self.rate))
         return values * self.bits.keep(values.shape, self.rate).to(values.dtype).mul_(1 / (1 - self.rate))
 
 

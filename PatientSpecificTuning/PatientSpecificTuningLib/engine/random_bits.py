@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _LEVELS = 65536
+_SIGN = -32768
 
 
 class RandomBits:
@@ -21,6 +23,20 @@ class RandomBits:
 
     def keep(self, shape: tuple[int, ...], rate: float) -> Tensor:
         """A bool mask of this shape whose elements are False with probability `rate`."""
-        count = int(np.prod(shape))
-        words = self._source.random_raw(-(-count // 4)).view(np.uint16)[:count]
+        words = self._words(shape)
         return torch.from_numpy(words >= round(rate * _LEVELS)).view(shape)
+
+    def dropped(self, values: Tensor, rate: float) -> Tensor:
+        """The values with each one zero with probability `rate`, by the mask that `keep` would give; any shape."""
+        levels = round(rate * _LEVELS)
+        if values.dtype != torch.bfloat16 or levels == 0:
+            return values * self.keep(values.shape, rate)
+        # A product of a bool and a bfloat16 tensor converts the mask first, which takes longer than all of this.
+        words = torch.from_numpy(self._words(values.shape).view(np.int16)).view(values.shape)
+        last_dropped = levels - 1 + _SIGN
+        kept = words.bitwise_xor_(_SIGN).clamp_(last_dropped, last_dropped + 1).sub_(last_dropped)
+        return kept.mul_(values.view(torch.int16)).view(torch.bfloat16)
+
+    def _words(self, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+        count = int(np.prod(shape))
+        return self._source.random_raw(-(-count // 4)).view(np.uint16)[:count]

@@ -133,14 +133,11 @@ class _RandomBitSampler:
         rows = rows.to(self.dtype)
         samples = np.empty((repetitions, rows.shape[0]), dtype=np.float32)
         for repetition in range(repetitions):
-            hidden = (self._dropped(rows, self.rates[0]) @ self.hidden).float()
+            hidden = (self.bits.dropped(rows, self.rates[0]) @ self.hidden).float()
             hidden = torch.relu_(hidden.add_(self.shift))
-            logit = self._dropped(hidden, self.rates[1]) @ self.output
+            logit = self.bits.dropped(hidden, self.rates[1]) @ self.output
             samples[repetition] = torch.sigmoid(logit + self.bias).numpy()
         return samples
-
-    def _dropped(self, values: Tensor, rate: float) -> Tensor:
-        return values * self.bits.keep(values.shape, rate)
 
 
 def monte_carlo_dropout_plain(
