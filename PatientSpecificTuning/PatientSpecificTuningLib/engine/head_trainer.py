@@ -51,6 +51,11 @@ class HeadTrainer:
         return sum(parameter.numel() for parameter in self.head.parameters())
 
 
+def load_optimizer() -> None:
+    """Let torch load what it loads with its first optimiser, which takes a second, before somebody waits for it."""
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+
 class _BitDropout(nn.Module):
     """Dropout from raw random bits, several times faster than torch's own on a CPU."""
 

@@ -203,6 +203,7 @@ def prepare_tuning(
     Raises:
         InputError: the baseline is not prepared, a slice shows no organ, or the disk is full.
     """
+    from .head_trainer import load_optimizer
     from .model_folder import load_model
     from .patch_features import forget_patches
     from .patch_features import pool_patches
@@ -220,6 +221,7 @@ def prepare_tuning(
             *examination, slices, count, settings, folder, device=device, progress=progress
         )
     )
+    load_optimizer()
 
 
 def patch_folder(case: Case) -> Path:
