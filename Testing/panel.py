@@ -1,4 +1,4 @@
-"""Open the module without Slicer, in a window, or drive it through the sample case and write pictures."""
+"""Open the module without Slicer: in a window, as a picture, or driven through the sample case with pictures."""
 
 from __future__ import annotations
 
@@ -23,23 +23,30 @@ def main() -> int:
     parser.add_argument(
         "--pictures", type=Path, help="drive the sample case and write pictures into this folder"
     )
+    parser.add_argument("--picture", type=Path, help="draw the panel as it opens into this PNG")
     parser.add_argument("--model", help="name or folder of the base model that the pictures show")
     options = parser.parse_args()
     sys.path[:0] = [str(MODULE), str(TESTING)]
-    if options.pictures is None:
+    drawn = options.picture or options.pictures
+    if drawn is None:
         # The stand-in draws offscreen unless a platform is named.
         os.environ.setdefault("QT_QPA_PLATFORM", "windows" if os.name == "nt" else "xcb")
     import Standin
 
     application = Standin.start()
     widget = _openModule()
-    if options.pictures is None:
+    if options.picture is not None:
+        from Standin.pictures import panelPicture
+
+        panelPicture(widget.parent, options.picture)
+    if options.pictures is not None:
+        _story(widget, application, options.pictures, options.model)
+    if drawn is None:
         from PySide6 import QtWidgets
         from Standin.pythonqt import unwrap
 
         unwrap(widget.parent).show()
         return QtWidgets.QApplication.exec()
-    _story(widget, application, options.pictures, options.model)
     return 0
 
 
