@@ -44,6 +44,13 @@ def test_sequences_of_several_volumes_are_complete_input(panel: OpenPanel) -> No
     assert panel.ui.problemsLabel.text == "Both examinations are complete."
 
 
+def test_the_selectors_are_named_as_the_model_names_its_images(panel: OpenPanel) -> None:
+    labels = [getattr(panel.ui, f"followup{part}Label").text for part in ("First", "Second", "Mask")]
+    assert labels == ["DCE:", "DWI:", "Liver mask:"]
+    panel.parameters.model = ""
+    assert panel.ui.baselineSecondLabel.text == "T1:"
+
+
 def test_a_series_with_another_number_of_phases_is_said(panel: OpenPanel) -> None:
     panel.parameters.baselineFirst = panel.parameters.baselineSecond
     assert "3 volume(s) but the model needs 4" in panel.ui.problemsLabel.text

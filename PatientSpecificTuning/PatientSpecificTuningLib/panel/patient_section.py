@@ -30,10 +30,21 @@ class PatientSection:
         parameters.baselineLesions, parameters.followupLesions = None, loaded["followup"]["lesions"]
 
     def update(self) -> None:
-        """Say what is wrong, or that everything is there."""
+        """Say what is wrong, or that everything is there, and name the images as the model does."""
         problems = self.logic.problems()
         label = self.ui.problemsLabel
         if problems:
             label.text = "\n".join(f"\u2022 {problem}" for problem in problems)
         else:
             label.text = _("Both examinations are complete.")
+        self._nameImages()
+
+    def _nameImages(self) -> None:
+        card, ui = self.logic.modelCard(), self.ui
+        for first, second, mask in (
+            (ui.baselineFirstLabel, ui.baselineSecondLabel, ui.baselineMaskLabel),
+            (ui.followupFirstLabel, ui.followupSecondLabel, ui.followupMaskLabel),
+        ):
+            for label, pathway in zip((first, second), card.pathways, strict=False):
+                label.text = f"{pathway.sequence}:"
+            mask.text = _("{organ} mask:").format(organ=card.organ.capitalize())
