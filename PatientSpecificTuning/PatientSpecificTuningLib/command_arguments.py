@@ -110,8 +110,8 @@ def _preparation(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--motion-correction",
         choices=MOTION_CORRECTIONS,
-        help="bring the volumes of a series into one position, which needs itk-elastix; by default as the model"
-        " card says",
+        help="bring the volumes of the first sequence into one position, which needs itk-elastix; by default as the"
+        " model card says",
     )
     command.add_argument(
         "--bias-correction",

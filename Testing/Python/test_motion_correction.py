@@ -134,11 +134,17 @@ CARD = tiny_card(
 )
 
 
-@pytest.mark.parametrize(
-    ("option", "sequences"), [(None, ("DCE",)), ("none", ()), ("groupwise", ("DCE", "DWI"))]
-)
+@pytest.mark.parametrize(("option", "sequences"), [(None, ("DCE",)), ("none", ()), ("groupwise", ("DCE",))])
 def test_the_option_overrides_what_the_card_says(option: str | None, sequences: tuple[str, ...]) -> None:
     assert corrected_sequences(CARD, option) == sequences
+
+
+def test_the_option_asks_for_the_first_sequence_and_the_card_for_any() -> None:
+    still = tiny_card(pathways=(Pathway("DCE", 4), Pathway("DWI", 3)))
+    assert corrected_sequences(still) == ()
+    assert corrected_sequences(still, "groupwise") == ("DCE",)
+    both = tiny_card(pathways=(Pathway("DCE", 4), Pathway("DWI", 3, motion_correction="groupwise")))
+    assert corrected_sequences(both, "groupwise") == ("DCE", "DWI")
 
 
 def test_an_unknown_motion_correction_is_one_sentence() -> None:

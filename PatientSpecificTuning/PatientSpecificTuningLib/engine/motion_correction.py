@@ -42,8 +42,9 @@ def corrected_sequences(card: ModelCard, motion_correction: str | None = None) -
     """The sequences whose volumes are brought into one position.
 
     Args:
-        motion_correction: "groupwise" for every sequence of several volumes, "none" for no sequence, None as the
-            pathways of the card say.
+        motion_correction: None as the pathways of the card say, "groupwise" for the first one also where the card
+            does not ask for it, "none" for no sequence. Few volumes of very different noise, such as three b-values,
+            tell deformations that are not there, so only a card can ask for theirs.
 
     Raises:
         InputError: the motion correction is not known.
@@ -51,8 +52,11 @@ def corrected_sequences(card: ModelCard, motion_correction: str | None = None) -
     if motion_correction not in (None, *MOTION_CORRECTIONS):
         message = f"The motion correction {motion_correction!r} is not known; use {' or '.join(MOTION_CORRECTIONS)}."
         raise InputError(message)
-    chosen = {p.sequence: motion_correction or p.motion_correction for p in card.pathways if p.channels > 1}
-    return tuple(sequence for sequence, correction in chosen.items() if correction == "groupwise")
+    if motion_correction == "none":
+        return ()
+    first = card.pathways[0].sequence if motion_correction == "groupwise" else None
+    wanted = (p for p in card.pathways if p.motion_correction == "groupwise" or p.sequence == first)
+    return tuple(p.sequence for p in wanted if p.channels > 1)
 
 
 def require_elastix(sequence: str) -> None:

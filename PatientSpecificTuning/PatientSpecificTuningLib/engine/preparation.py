@@ -44,8 +44,7 @@ class PreparationOptions:
     Attributes:
         registration: "rigid", "bspline" or "none", how sequences are brought onto the first one's grid; None as
             the model card says.
-        motion_correction: "groupwise" for every sequence of several volumes, "none" for no sequence, None as the
-            model card says.
+        motion_correction: "groupwise" for the first sequence, "none" for no sequence, None as the model card says.
         bias_correction: N4 on or off, None as the model card says.
         missing_sequence: "error", or "zero" to fill a sequence with zeros that the card names as dispensable.
     """

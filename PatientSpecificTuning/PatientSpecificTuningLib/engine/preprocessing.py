@@ -73,7 +73,7 @@ def preprocess_examination(
         sequences: float32 channel volumes of every pathway of the card, in its order.
         organ_mask: uint8 0/1 on any grid; None to estimate a brain mask.
         registration: "rigid", "bspline" or "none", None as the card says.
-        motion_correction: "groupwise" for every sequence of several channels or "none", None as the card says.
+        motion_correction: "groupwise" for the first sequence or "none", None as the card says.
         bias_correction: N4 on or off, None as the card says.
 
     Raises:

@@ -97,8 +97,8 @@ def prepare(
         model: a model folder or the name of a shipped model; None is the default shipped model.
         registration: how the other sequences are brought onto the first, "rigid", "bspline" or "none"; None as the
             model card says.
-        motion_correction: "groupwise" brings the volumes of every sequence into one position, "none" takes them as
-            they lie; None as the model card says.
+        motion_correction: "groupwise" brings the volumes of the first sequence into one position, "none" takes all
+            as they lie; None as the model card says.
         bias_correction: N4 on or off; None as the model card says.
         missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
         with_change: also find how the examinations lie to each other, which only the table of change needs.
