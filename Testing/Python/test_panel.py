@@ -197,6 +197,38 @@ def test_without_a_case_folder_one_is_chosen_by_the_content(panel: OpenPanel) ->
     assert Path(names[0]).parent == panel.folder / "cases"
 
 
+def test_other_images_leave_an_automatic_case_folder_and_the_first_ones_find_it_again(
+    panel: OpenPanel,
+) -> None:
+    import qt
+
+    qt.QSettings().setValue("PatientSpecificTuning/CasesFolder", str(panel.folder / "cases"))
+    parameters, ui = panel.parameters, panel.ui
+    panel.choose_tiny_patient("another", seed=7)
+    other = parameters.followupFirst
+    panel.choose_tiny_patient()
+    parameters.caseFolder = ""
+    ui.prepareButton.click()
+    ui.correctedButton.click()
+    first, followup = parameters.caseFolder, parameters.followupFirst
+    parameters.followupFirst = other
+    assert parameters.caseFolder == ""
+    assert not ui.tuneButton.enabled
+    assert ui.sliceTable.rowCount == 0
+    ui.prepareButton.click()
+    assert parameters.caseFolder not in ("", first)
+    assert ui.tuneButton.enabled
+    parameters.followupFirst = followup
+    ui.prepareButton.click()
+    assert parameters.caseFolder == first
+
+
+def test_a_case_folder_that_was_chosen_by_hand_is_never_left(prepared: OpenPanel) -> None:
+    folder = prepared.parameters.caseFolder
+    prepared.parameters.followupFirst = prepared.parameters.followupSecond
+    assert prepared.parameters.caseFolder == folder
+
+
 # Correct --------------------------------------------------------------------------------------------------------
 
 

@@ -23,6 +23,12 @@ def casesFolder() -> Path:
     return Path(slicer.util.settingsValue(SETTING, str(Path.home() / "PatientSpecificTuning")))
 
 
+def isAutomatic(folder: str) -> bool:
+    """Whether a case folder was named by `automaticCaseFolder`."""
+    path = Path(folder)
+    return path.parent == casesFolder() and re.fullmatch(r".+-[0-9a-f]{8}", path.name) is not None
+
+
 def automaticCaseFolder(parameters, card: ModelCard, modelHash: str) -> Path:
     """A folder named by the baseline and by the content of everything that is prepared."""
     digest = hashlib.sha256(modelHash.encode())

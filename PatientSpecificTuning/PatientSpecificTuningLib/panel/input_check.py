@@ -32,9 +32,14 @@ def inputProblems(parameters, card: ModelCard) -> list[str]:
 
 
 def chosenNodes(parameters) -> list:
-    """Every node that is read when the examinations are prepared or corrected; None where none is chosen."""
+    """Every node that is read when the examinations are prepared; None where none is chosen."""
     names = [f"{examination}{part}" for examination in EXAMINATIONS for part in ("First", "Second", "Mask")]
-    return [getattr(parameters, name) for name in [*names, "baselineLesions"]]
+    return [getattr(parameters, name) for name in names]
+
+
+def chosenIds(parameters) -> list[str | None]:
+    """The IDs of `chosenNodes`, which keep no node of a closed scene alive."""
+    return [node and node.GetID() for node in chosenNodes(parameters)]
 
 
 def usesZeroForMissing(parameters, card: ModelCard) -> bool:

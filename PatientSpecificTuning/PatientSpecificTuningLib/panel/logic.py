@@ -25,10 +25,12 @@ from ..jobs.signals import Signal
 from . import result_nodes
 from .case_files import writeInputs
 from .case_folder import automaticCaseFolder
+from .case_folder import isAutomatic
 from .corrections import BASELINE
 from .corrections import Corrections
 from .corrections import leave
 from .corrections import takeUp
+from .input_check import chosenIds
 from .input_check import chosenNodes
 from .input_check import inputProblems
 from .input_check import usesZeroForMissing
@@ -66,6 +68,7 @@ class TuningLogic(WorkerRequests):
         self._checked: tuple[Any, ...] | None = None
         self._problems: list[str] = []
         self._isWarm = False
+        self._preparedNodes: list[str | None] = []
         self.prepared, self.segmented, self.workerKnown = Signal(), Signal(), Signal()
 
     # What is chosen ---------------------------------------------------------------------------------------------
@@ -94,7 +97,8 @@ class TuningLogic(WorkerRequests):
     def problems(self) -> list[str]:
         """One sentence for each problem of the chosen images; empty when they can be prepared."""
         try:
-            chosen = (str(self.modelFolder()), *map(_state, chosenNodes(self._parameters)))
+            nodes = [*chosenNodes(self._parameters), self._parameters.baselineLesions]
+            chosen = (str(self.modelFolder()), *map(_state, nodes))
             if chosen != self._checked:
                 self._problems = inputProblems(self._parameters, self.modelCard())
                 self._checked = chosen
@@ -122,6 +126,7 @@ class TuningLogic(WorkerRequests):
         if not parameters.caseFolder:
             identity = model_identity(self.modelFolder())
             parameters.caseFolder = str(automaticCaseFolder(parameters, card, identity["sha256"]))
+        self._preparedNodes = chosenIds(parameters)
         arguments = writeInputs(parameters, card, Path(parameters.caseFolder))
         arguments |= {
             "folder": parameters.caseFolder,
@@ -133,6 +138,14 @@ class TuningLogic(WorkerRequests):
         self._request("hello", {}, lambda answer: self.workerKnown(answer["device"]))
         self._request("prepare", arguments, lambda result: self._afterPreparing())
         self._wait(waitForCompletion)
+
+    def leaveCaseOfOtherImages(self) -> bool:
+        """Let go of an automatic case folder once other images are chosen; whether it was let go of."""
+        parameters = self._parameters
+        if self._preparedNodes in ([], chosenIds(parameters)) or not isAutomatic(parameters.caseFolder):
+            return False
+        self._preparedNodes, parameters.caseFolder = [], ""
+        return True
 
     def isPrepared(self) -> bool:
         """Whether the case folder holds both examinations."""
@@ -334,7 +347,7 @@ class TuningLogic(WorkerRequests):
     def forgetScene(self, parameterNode) -> None:
         """Begin again with another scene's parameter node."""
         self._parameters = PanelParameters(parameterNode)
-        self._corrections = self._checked = None
+        self._corrections, self._checked, self._preparedNodes = None, None, []
 
     def _chosenFolder(self) -> Path | None:
         return Path(self._parameters.caseFolder) if self._parameters.caseFolder else None

@@ -102,6 +102,8 @@ class PanelController(VTKObservationMixin):
 
     def _parametersChanged(self, caller, event) -> None:
         del caller, event
+        if self.logic.leaveCaseOfOtherImages():
+            self.update()
         self.guarded(self.model.update)()
         self.guarded(self.series.update)()
         self.guarded(self.patient.update)()
