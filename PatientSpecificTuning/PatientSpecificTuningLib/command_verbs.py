@@ -17,6 +17,8 @@ from .engine.scan_files import single_roles
 
 Options = argparse.Namespace
 Answer = dict[str, Any]
+# Options that say how examinations are prepared, as `command_arguments` and the engine call them.
+PREPARATION = ("model", "registration", "motion_correction", "bias_correction", "missing_sequence")
 
 
 def prepare(options: Options, progress: Progress | None) -> Answer:
@@ -191,11 +193,10 @@ def _given(options: Options, name: str) -> ExaminationFiles | None:
 
 
 def _preparation(options: Options) -> dict[str, Any]:
-    names = ("model", "registration", "motion_correction", "bias_correction", "missing_sequence")
     channels = {
         f"{name}_channels": dict(getattr(options, f"{name}_channels")) for name in ("baseline", "followup")
     }
-    return {**{name: getattr(options, name) for name in names}, **channels}
+    return {**{name: getattr(options, name) for name in PREPARATION}, **channels}
 
 
 def _tuning(options: Options) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 from typing import Any
 
+from .command_verbs import PREPARATION
 from .engine.errors import InputError
 from .engine.progress import Progress
 from .progress_bar import cohort_bar
@@ -78,8 +79,7 @@ def _design(options: Options) -> Any:
 def _preparation(options: Options) -> Any:
     from .engine.study.design import Preparation
 
-    names = ("model", "registration", "motion_correction", "bias_correction", "missing_sequence")
-    return Preparation(**{name: getattr(options, name) for name in names})
+    return Preparation(**{name: getattr(options, name) for name in PREPARATION})
 
 
 def _run(options: Options) -> Any:

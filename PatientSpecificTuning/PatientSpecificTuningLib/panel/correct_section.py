@@ -55,8 +55,7 @@ class CorrectSection:
         showVolume(volume)
         self.update()
         if self._rows and (isAnother or self.ui.sliceTable.currentRow() < 0):
-            self.ui.sliceTable.setCurrentCell(0, 0)
-            self._rowChosen(0)
+            self._chooseFirst()
 
     def update(self) -> None:
         """Fill the table and say what the corrections mean for tuning."""
@@ -77,6 +76,13 @@ class CorrectSection:
         self._rows = self._proposalsAndAdded()
         self._fillTable()
         self.ui.correctLabel.text = self._summary()
+
+    def _chooseFirst(self) -> None:
+        # A row that is chosen already is not announced again.
+        if self.ui.sliceTable.currentRow() == 0:
+            self._rowChosen(0)
+        else:
+            self.ui.sliceTable.setCurrentCell(0, 0)
 
     def updateStatuses(self) -> None:
         """Say anew what became of each slice, after something was drawn."""

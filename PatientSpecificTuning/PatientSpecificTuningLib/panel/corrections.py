@@ -76,7 +76,8 @@ class Corrections:
     @property
     def segmentId(self) -> str:
         """The segment that holds the lesions."""
-        return _lesionSegment(self.node)
+        segmentation = self.node.GetSegmentation()
+        return segmentation.GetSegmentIdBySegmentName(SEGMENT) or segmentation.GetNthSegmentID(0)
 
     def labels(self) -> NDArray[np.bool_]:
         """What is drawn now, bool (Z, Y, X) on the working grid."""
@@ -116,11 +117,6 @@ def takeUp(baseline: str) -> tuple[Any, list[int], list[int]]:
     node.GetDisplayNode().SetVisibility(True)
     marked, added = (list(map(int, (node.GetAttribute(key) or "").split())) for key in (MARKED, ADDED))
     return node, marked, added
-
-
-def _lesionSegment(node) -> str:
-    segmentation = node.GetSegmentation()
-    return segmentation.GetSegmentIdBySegmentName(SEGMENT) or segmentation.GetNthSegmentID(0)
 
 
 def _onGrid(image: sitk.Image, grid: Grid) -> NDArray[np.bool_]:

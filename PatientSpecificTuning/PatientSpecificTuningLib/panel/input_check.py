@@ -12,8 +12,9 @@ from ..engine.model_card import ModelCard
 from .node_images import gridOf
 from .node_images import labelImage
 from .parameters import EXAMINATIONS
+from .parameters import PARTS
 
-TITLES = {"baseline": "baseline", "followup": "follow-up"}
+NAMES = {"baseline": "baseline", "followup": "follow-up"}
 
 
 def inputProblems(parameters, card: ModelCard) -> list[str]:
@@ -33,7 +34,7 @@ def inputProblems(parameters, card: ModelCard) -> list[str]:
 
 def chosenNodes(parameters) -> list:
     """Every node that is read when the examinations are prepared; None where none is chosen."""
-    names = [f"{examination}{part}" for examination in EXAMINATIONS for part in ("First", "Second", "Mask")]
+    names = [f"{examination}{part}" for examination in EXAMINATIONS for part in (*PARTS, "Mask")]
     return [getattr(parameters, name) for name in names]
 
 
@@ -58,11 +59,11 @@ def sequenceNodes(parameters, examination: str, card: ModelCard) -> dict[str, ob
 
 
 def _nodeOf(parameters, examination: str, position: int):
-    return getattr(parameters, f"{examination}{('First', 'Second')[position]}")
+    return getattr(parameters, f"{examination}{PARTS[position]}")
 
 
 def _examinationProblems(parameters, examination: str, card: ModelCard) -> list[str]:
-    title, nodes = TITLES[examination], sequenceNodes(parameters, examination, card)
+    title, nodes = NAMES[examination], sequenceNodes(parameters, examination, card)
     missing = [
         p.sequence
         for p in card.pathways

@@ -197,8 +197,9 @@ class TuningLogic(WorkerRequests):
 
     def corrections(self) -> Corrections:
         """The corrections of the baseline; begun with known lesions or with what the base CNN found."""
-        self._followBaseline()
+        # Asked for at every stroke of the brush, so the case is read once.
         case = self.case()
+        self._followBaseline(case)
         grid = case.record("baseline").working_grid
         node, known = self._parameters.corrections, self._corrections
         if known is not None and node is not None and known.node is node and known.workingGrid == grid:
@@ -238,7 +239,7 @@ class TuningLogic(WorkerRequests):
         Raises:
             InputError: no slice is marked as corrected.
         """
-        self._followBaseline()
+        self._followBaseline(self.case())
         parameters = self._parameters
         slices = list(parameters.correctedSlices)
         if not slices:
@@ -368,15 +369,15 @@ class TuningLogic(WorkerRequests):
             found = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
             start = workingGrid.image(found.astype("uint8"))
         begun = Corrections.create(volume, userGrid, workingGrid, start, case.folder)
-        begun.node.SetAttribute(BASELINE, self._baselineContent())
+        begun.node.SetAttribute(BASELINE, self._baselineContent(case))
         return begun
 
-    def _baselineContent(self) -> str:
-        return self.case().record("baseline").sequences[self.modelCard().pathways[0].sequence].sha256
+    def _baselineContent(self, case: Case) -> str:
+        return case.record("baseline").sequences[self.modelCard().pathways[0].sequence].sha256
 
-    def _followBaseline(self) -> None:
+    def _followBaseline(self, case: Case) -> None:
         """Leave the corrections of another patient's baseline, and go on with those of this one."""
-        parameters, content = self._parameters, self._baselineContent()
+        parameters, content = self._parameters, self._baselineContent(case)
         node = parameters.corrections
         if node is None or node.GetAttribute(BASELINE) in (None, content):
             return
@@ -385,7 +386,7 @@ class TuningLogic(WorkerRequests):
         parameters.result = parameters.comparedResult = ""
 
     def _afterPreparing(self) -> None:
-        self._followBaseline()
+        self._followBaseline(self.case())
         self.prepared()
         self.workAhead()
 

@@ -15,6 +15,9 @@ from ..engine.model_card import MOTION_CORRECTIONS
 from ..engine.model_card import REGISTRATIONS
 
 EXAMINATIONS = ("baseline", "followup")
+TITLES = {"baseline": "Baseline", "followup": "Follow-up"}
+# The sequences of an examination, in the order of the model's pathways.
+PARTS = ("First", "Second")
 BY_MODEL = "as the model says"
 WEIGHTINGS = ("none", "segmentation", "detection")
 

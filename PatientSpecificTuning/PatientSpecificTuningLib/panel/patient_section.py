@@ -7,6 +7,7 @@ from collections.abc import Callable
 from slicer.i18n import tr as _
 
 from .logic import TuningLogic
+from .parameters import PARTS
 from .sample_data import loadSampleCase
 
 
@@ -24,7 +25,7 @@ class PatientSection:
         loaded = loadSampleCase(card.organ)
         parameters.caseFolder = ""
         for examination, nodes in loaded.items():
-            for part, pathway in zip(("First", "Second"), card.pathways, strict=False):
+            for part, pathway in zip(PARTS, card.pathways, strict=False):
                 setattr(parameters, f"{examination}{part}", nodes.get(pathway.sequence))
             setattr(parameters, f"{examination}Mask", nodes["mask"])
         parameters.baselineLesions, parameters.followupLesions = None, loaded["followup"]["lesions"]

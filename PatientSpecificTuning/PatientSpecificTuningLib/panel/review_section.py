@@ -37,15 +37,14 @@ COLUMNS = {
     "max_sd": ("Max SD", 3),
 }
 METRICS = {
-    "dice": "Dice",
-    "avd": "AVD %",
-    "hd95": "Hausdorff 95 mm",
-    "recall": "lesion TPR",
-    "tpr": "TPR",
-    "fpc": "false positives",
-    "f1": "F1",
+    "dice": ("Dice", ".2f"),
+    "avd": ("AVD %", ".2f"),
+    "hd95": ("Hausdorff 95 mm", ".2f"),
+    "recall": ("lesion TPR", ".2f"),
+    "tpr": ("TPR", ".2f"),
+    "fpc": ("false positives", ".0f"),
+    "f1": ("F1", ".2f"),
 }
-COUNT = "fpc"
 SMALLEST_SHOWN_SD = 1e-6
 PLACE = qt.Qt.UserRole
 LESION_FILES = "NIfTI (*.nii.gz);;NRRD (*.nrrd);;Segmentation (*.seg.nrrd)"
@@ -261,6 +260,6 @@ def _judged(result: Result) -> str:
     if not path.is_file():
         return ""
     values = json.loads(path.read_text(encoding="utf-8"))
-    known = {key: values[key] for key in METRICS if values.get(key) is not None}
-    parts = [f"{_(METRICS[key])} {value:.{0 if key == COUNT else 2}f}" for key, value in known.items()]
+    known = [(values.get(key), title, form) for key, (title, form) in METRICS.items()]
+    parts = [f"{_(title)} {value:{form}}" for value, title, form in known if value is not None]
     return _("Against the known lesions: {metrics}.").format(metrics=", ".join(parts))

@@ -12,6 +12,7 @@ from ..engine.sample_cases import sample_folder
 from ..engine.scan_files import find_examinations
 from ..engine.volumes import read_sequence
 from .image_nodes import sequenceNode
+from .parameters import TITLES
 
 BRAIN_VOLUMES = (
     ("baseline_FLAIR", "Baseline FLAIR", "VolumeFile"),
@@ -36,7 +37,7 @@ def loadSampleCase(name: str) -> dict[str, dict[str, object]]:
     found = find_examinations(sample_folder(name))
     loaded = {}
     for examination, files in (("baseline", found.baseline), ("followup", found.followup)):
-        title = {"baseline": _("Baseline"), "followup": _("Follow-up")}[examination]
+        title = _(TITLES[examination])
         nodes = {
             sequence: _loaded(paths, f"{title} {sequence}") for sequence, paths in files.sequences.items()
         }

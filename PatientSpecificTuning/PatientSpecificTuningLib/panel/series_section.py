@@ -15,11 +15,11 @@ from .image_nodes import sequenceNode
 from .logic import TuningLogic
 from .node_images import volumeImages
 from .parameters import EXAMINATIONS
+from .parameters import PARTS
+from .parameters import TITLES
 from .shown_channel import ROLE
 from .shown_channel import channelCount
 
-TITLES = {"baseline": "Baseline", "followup": "Follow-up"}
-PARTS = ("First", "Second")
 Item = tuple[object, int]
 
 

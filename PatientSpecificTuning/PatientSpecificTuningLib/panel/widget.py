@@ -103,7 +103,10 @@ class PanelController(VTKObservationMixin):
     def _parametersChanged(self, caller, event) -> None:
         del caller, event
         if self.logic.leaveCaseOfOtherImages():
-            self.update()
+            # Letting go is a change of its own, which has come here before; tables alone remain.
+            self.guarded(self.correct.update)()
+            self.guarded(self.review.update)()
+            return
         self.guarded(self.model.update)()
         self.guarded(self.series.update)()
         self.guarded(self.patient.update)()
