@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PatientSpecificTun
 from make_sample_case import template_anatomy
 from PatientSpecificTuningLib.engine.cohort.brain_anatomy import ANATOMY
 from PatientSpecificTuningLib.engine.cohort.brain_anatomy import LEVELS
-from PatientSpecificTuningLib.engine.volumes import write_volume
+from PatientSpecificTuningLib.engine.images.volumes import write_volume
 
 # Half as fine as the template: a third of the size, and thick slices blur more than that.
 SPACING_MM = 1.5

@@ -13,10 +13,10 @@ import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PatientSpecificTuning"))
 
-from PatientSpecificTuningLib.engine.liver_phantom import LiverPatient
-from PatientSpecificTuningLib.engine.liver_phantom import make_liver_patient
-from PatientSpecificTuningLib.engine.liver_phantom import standard_grid
-from PatientSpecificTuningLib.engine.volumes import write_volume
+from PatientSpecificTuningLib.engine.images.volumes import write_volume
+from PatientSpecificTuningLib.engine.phantoms.liver.phantom import LiverPatient
+from PatientSpecificTuningLib.engine.phantoms.liver.phantom import make_liver_patient
+from PatientSpecificTuningLib.engine.phantoms.liver.phantom import standard_grid
 
 SAMPLE_CASE = (
     Path(__file__).resolve().parents[1] / "PatientSpecificTuning" / "Resources" / "SampleData" / "Liver"

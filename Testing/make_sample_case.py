@@ -14,12 +14,12 @@ import SimpleITK as sitk
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "PatientSpecificTuning"))
 
-from PatientSpecificTuningLib.engine.lesion_synthesis import LesionAppearance
-from PatientSpecificTuningLib.engine.phantom import Anatomy
-from PatientSpecificTuningLib.engine.phantom import BrainAppearance
-from PatientSpecificTuningLib.engine.phantom import make_brain_patient
-from PatientSpecificTuningLib.engine.sample_cases import SAMPLES
-from PatientSpecificTuningLib.engine.volumes import write_volume
+from PatientSpecificTuningLib.engine.cohort.sample_cases import SAMPLES
+from PatientSpecificTuningLib.engine.images.volumes import write_volume
+from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import LesionAppearance
+from PatientSpecificTuningLib.engine.phantoms.brain.phantom import Anatomy
+from PatientSpecificTuningLib.engine.phantoms.brain.phantom import BrainAppearance
+from PatientSpecificTuningLib.engine.phantoms.brain.phantom import make_brain_patient
 
 SEED = 2020
 LESIONS = 64

@@ -60,7 +60,7 @@ def _openModule():
 
 def _story(widget, application, folder: Path, model: str | None) -> None:
     """Load, prepare, accept what is known of the proposed slices, tune, segment and look."""
-    from PatientSpecificTuningLib.engine.model_choice import choose_model
+    from PatientSpecificTuningLib.engine.network.model_choice import choose_model
     from Standin.pictures import SliceView
     from Standin.pictures import panelPicture
     from Standin.pictures import viewsPicture
@@ -103,7 +103,7 @@ def _finish(button, logic, application) -> None:
 def _takeKnownLesions(logic) -> None:
     """The corrections that a careful reader of the phantom would draw: its known lesions."""
     import slicer
-    from PatientSpecificTuningLib.engine.sample_cases import sample_folder
+    from PatientSpecificTuningLib.engine.cohort.sample_cases import sample_folder
 
     known = slicer.util.loadLabelVolume(
         str(sample_folder(logic.modelCard().organ) / "baseline_lesions.nii.gz")

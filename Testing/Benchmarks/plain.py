@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PatientSpecificTuningLib.engine.network import DualPathwayNetwork
-from PatientSpecificTuningLib.engine.patches import cut_patch
-from PatientSpecificTuningLib.engine.tuning_plan import TuningSettings
-from PatientSpecificTuningLib.engine.tuning_plan import plan_patches
+from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
+from PatientSpecificTuningLib.engine.network.patches import cut_patch
+from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
+from PatientSpecificTuningLib.engine.tuning.plan import plan_patches
 from torch.nn import functional
 
 

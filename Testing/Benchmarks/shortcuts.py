@@ -27,14 +27,14 @@ from judge_brain_model import HELD_OUT_MODELS
 from judge_brain_model import NAMES
 from judge_brain_model import model_without
 from judge_brain_model import slices_to_tune
-from PatientSpecificTuningLib.engine.features import compute_features
-from PatientSpecificTuningLib.engine.lesions import binarize
-from PatientSpecificTuningLib.engine.metrics import segmentation_metrics
-from PatientSpecificTuningLib.engine.model_folder import load_model
-from PatientSpecificTuningLib.engine.prediction import predict_probability
-from PatientSpecificTuningLib.engine.tuning import tune
-from PatientSpecificTuningLib.engine.tuning import tuned_head
-from PatientSpecificTuningLib.engine.tuning_plan import TuningSettings
+from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
+from PatientSpecificTuningLib.engine.lesions.lesions import binarize
+from PatientSpecificTuningLib.engine.network.features import compute_features
+from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.prediction import predict_probability
+from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
+from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
+from PatientSpecificTuningLib.engine.tuning.tuning import tune
 
 PAPER: dict[str, Any] = {"patch_pool": None, "pixels_per_iteration": None}
 SHORTCUTS: dict[str, tuple[dict[str, Any], str]] = {

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PatientSpecificTuningLib.engine.model_card import ModelCard
-from PatientSpecificTuningLib.engine.model_card import Pathway
-from PatientSpecificTuningLib.engine.model_card import PostProcessing
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.model.card import Pathway
+from PatientSpecificTuningLib.engine.model.card import PostProcessing
 
 
 def tiny_card(**changes: Any) -> ModelCard:

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from builders import blob_examination
 from builders import tiny_card
 from numpy.typing import NDArray
-from PatientSpecificTuningLib.engine.model_card import ModelCard
+from PatientSpecificTuningLib.engine.model.card import ModelCard
 
 SPACING = (0.958, 0.958, 3.0)
 
@@ -74,8 +74,8 @@ def write_tiny_model(folder: Path, *, lesion_bias: float = 0.0, **changes: objec
 def write_model_of(card: ModelCard, folder: Path, lesion_bias: float = 0.0) -> Path:
     """A model folder for a card, with random weights."""
     import torch
-    from PatientSpecificTuningLib.engine.model_folder import save_model
-    from PatientSpecificTuningLib.engine.network import DualPathwayNetwork
+    from PatientSpecificTuningLib.engine.network.model_folder import save_model
+    from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 
     torch.manual_seed(0)
     network = DualPathwayNetwork(card)

@@ -13,21 +13,41 @@ from conftest import REPOSITORY
 MODULE = REPOSITORY / "PatientSpecificTuning"
 LIBRARY = MODULE / "PatientSpecificTuningLib"
 SCRIPTS = sorted(path for path in MODULE.rglob("*.py"))
+# Rooms from the top of the house to the cellar: a file imports its own room and those below, never one above.
+# Rooms on one floor do not know each other. `workflow` stands for the files that lie in the engine itself.
+FLOORS = (
+    {"command_line", "panel"},
+    {"jobs"},
+    {"study"},
+    {"cohort"},
+    {"workflow"},
+    {"judging", "tuning", "training", "phantoms"},
+    {"lesions"},
+    {"network"},
+    {"case"},
+    {"images"},
+    {"model"},
+    {"files"},
+    {"ground"},
+)
+# What every room may use.
+GROUND = {"errors", "progress"}
 MAY_LOAD_TORCH = {
-    "base_training.py",
-    "features.py",
-    "folded_head.py",
-    "head_trainer.py",
-    "logit_moments.py",
-    "model_folder.py",
-    "network.py",
-    "patch_features.py",
-    "prediction.py",
-    "random_bits.py",
-    "training_group.py",
-    "tuning.py",
-    "tuning_batches.py",
-    "uncertainty.py",
+    "engine/lesions/logit_moments.py",
+    "engine/lesions/uncertainty.py",
+    "engine/network/features.py",
+    "engine/network/folded_head.py",
+    "engine/network/model_folder.py",
+    "engine/network/network.py",
+    "engine/network/prediction.py",
+    "engine/network/random_bits.py",
+    "engine/network/tuned_head.py",
+    "engine/training/base_training.py",
+    "engine/training/group.py",
+    "engine/tuning/batches.py",
+    "engine/tuning/head_trainer.py",
+    "engine/tuning/patch_features.py",
+    "engine/tuning/tuning.py",
 }
 VIEWER = {"slicer", "vtk", "qt", "ctk", "PythonQt"}
 LONGEST_FILE = 400
@@ -60,33 +80,112 @@ def _tops(modules: set[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
+def _imported_files(path: Path, nodes: list[ast.stmt] | Iterator[ast.AST]) -> dict[str, set[str]]:
+    """Files of the library that these nodes of a file import, each with the names taken from it."""
+    found: dict[str, set[str]] = {}
+    for node in nodes:
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        folder = path.parents[node.level - 1]
+        base = folder.joinpath(*(node.module or "").split(".")) if node.module else folder
+        for alias in node.names:
+            whole = (base / alias.name).with_suffix(".py")
+            file = whole if whole.is_file() else base.with_suffix(".py")
+            if file.is_file():
+                found.setdefault(file.relative_to(LIBRARY).as_posix(), set()).add(alias.name)
+    return found
+
+
+def _room(relative: str) -> str:
+    parts = Path(relative).parts
+    if parts[0] != "engine":
+        return parts[0] if len(parts) > 1 else "command_line"
+    if len(parts) > 2:
+        return parts[1]
+    return "ground" if Path(relative).stem in GROUND else "workflow"
+
+
+def _floor(room: str) -> int:
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def upward_imports(file: str, imported: set[str]) -> list[str]:
+    """Those imports that lead to another room which does not lie below the file's own."""
+    own = _room(file)
+    return [other for other in imported if _room(other) != own and _floor(_room(other)) <= _floor(own)]
+
+
+LIBRARY_FILES = sorted(path for path in LIBRARY.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", LIBRARY_FILES, ids=_relative)
+def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
+    file = path.relative_to(LIBRARY).as_posix()
+    assert upward_imports(file, set(_imported_files(path, ast.walk(_tree(path))))) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "imported"),
+    [
+        ("engine/case/case.py", "engine/network/network.py"),
+        ("engine/images/volumes.py", "engine/case/case.py"),
+        ("engine/tuning/tuning.py", "engine/judging/metrics.py"),
+        ("engine/lesions/results.py", "engine/workflow.py"),
+        ("engine/workflow.py", "engine/cohort/manifest.py"),
+        ("jobs/client.py", "panel/logic.py"),
+        ("engine/errors.py", "engine/files/atomic.py"),
+    ],
+)
+def test_an_arrow_that_points_upwards_is_noticed(file: str, imported: str) -> None:
+    assert upward_imports(file, {imported}) == [imported]
+
+
+@pytest.mark.parametrize("path", LIBRARY_FILES, ids=_relative)
+def test_a_room_takes_no_underscore_name_from_another(path: Path) -> None:
+    room = _room(path.relative_to(LIBRARY).as_posix())
+    taken = _imported_files(path, ast.walk(_tree(path)))
+    private = {
+        name
+        for file, names in taken.items()
+        for name in {*names, Path(file).stem}
+        if name.startswith("_") and _room(file) != room
+    }
+    assert private == set()
+
+
+@pytest.mark.parametrize("path", sorted(LIBRARY.rglob("__init__.py")), ids=_relative)
+def test_a_room_says_in_one_sentence_what_it_is_for(path: Path) -> None:
+    tree = _tree(path)
+    assert len(tree.body) == 1
+    assert (ast.get_docstring(tree) or "").count("\n") == 0
+
+
 @pytest.mark.parametrize("path", sorted((LIBRARY / "engine").rglob("*.py")), ids=_relative)
-def test_the_engine_imports_neither_the_viewer_nor_the_rooms_above_it(path: Path) -> None:
-    modules = _modules(ast.walk(_tree(path)))
-    assert not _tops(modules) & VIEWER
-    assert not [module for module in modules if re.search(r"\b(jobs|panel)\b", module)]
+def test_the_engine_does_not_import_the_viewer(path: Path) -> None:
+    assert not _tops(_modules(ast.walk(_tree(path)))) & VIEWER
 
 
 @pytest.mark.parametrize("path", sorted((LIBRARY / "jobs").glob("*.py")), ids=_relative)
-def test_the_process_boundary_imports_neither_the_viewer_nor_the_panel(path: Path) -> None:
-    modules = _modules(ast.walk(_tree(path)))
-    assert not _tops(modules) & (VIEWER - {"qt"})
-    assert "qt" not in _tops(modules) or path.name == "qt_process.py"
-    assert not [module for module in modules if re.search(r"\bpanel\b", module)]
+def test_the_process_boundary_imports_no_more_of_the_viewer_than_qt_in_one_file(path: Path) -> None:
+    tops = _tops(_modules(ast.walk(_tree(path))))
+    assert not tops & (VIEWER - {"qt"})
+    assert "qt" not in tops or path.name == "qt_process.py"
+
+
+def _may_load_torch(path: Path) -> bool:
+    return path.is_relative_to(LIBRARY) and path.relative_to(LIBRARY).as_posix() in MAY_LOAD_TORCH
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=_relative)
 def test_torch_is_loaded_at_file_scope_only_where_the_network_itself_lives(path: Path) -> None:
-    if path.name not in MAY_LOAD_TORCH:
+    if not _may_load_torch(path):
         assert "torch" not in _tops(_modules(_tree(path).body))
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=_relative)
 def test_a_file_that_is_free_of_torch_imports_no_file_that_loads_it(path: Path) -> None:
-    # From a folder inside the engine the same file has a dot more.
-    loading = {f"{dots}{Path(name).stem}" for name in MAY_LOAD_TORCH for dots in (".", "..")}
-    if path.name not in MAY_LOAD_TORCH:
-        assert not _modules(_tree(path).body) & loading
+    if not _may_load_torch(path):
+        assert not set(_imported_files(path, _tree(path).body)) & MAY_LOAD_TORCH
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=_relative)

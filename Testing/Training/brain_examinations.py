@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from PatientSpecificTuningLib.engine.base_training import TrainingExamination
-from PatientSpecificTuningLib.engine.bias_field import correct_bias_field
-from PatientSpecificTuningLib.engine.lesion_synthesis import LesionAppearance
-from PatientSpecificTuningLib.engine.lesion_synthesis import paste_lesions
-from PatientSpecificTuningLib.engine.model_card import ModelCard
-from PatientSpecificTuningLib.engine.normalization import normalize
-from PatientSpecificTuningLib.engine.volumes import read_labelmap
-from PatientSpecificTuningLib.engine.volumes import read_volume
+from PatientSpecificTuningLib.engine.images.bias_field import correct_bias_field
+from PatientSpecificTuningLib.engine.images.normalization import normalize
+from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
+from PatientSpecificTuningLib.engine.images.volumes import read_volume
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import LesionAppearance
+from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import paste_lesions
+from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
 from scipy import ndimage
 
 SPACING = (0.958, 0.958, 3.0)

@@ -23,15 +23,15 @@ from brain_examinations import SOURCES
 from brain_examinations import SPACING
 from brain_examinations import Source
 from brain_examinations import read_corrected
-from PatientSpecificTuningLib.engine.features import compute_features
-from PatientSpecificTuningLib.engine.lesions import binarize
-from PatientSpecificTuningLib.engine.metrics import segmentation_metrics
-from PatientSpecificTuningLib.engine.model_folder import load_model
-from PatientSpecificTuningLib.engine.prediction import predict_probability
-from PatientSpecificTuningLib.engine.slice_proposal import propose_slices
-from PatientSpecificTuningLib.engine.tuning import tune
-from PatientSpecificTuningLib.engine.tuning import tuned_head
-from PatientSpecificTuningLib.engine.tuning_plan import TuningSettings
+from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
+from PatientSpecificTuningLib.engine.lesions.lesions import binarize
+from PatientSpecificTuningLib.engine.network.features import compute_features
+from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.prediction import predict_probability
+from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
+from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
+from PatientSpecificTuningLib.engine.tuning.tuning import tune
 
 HELD_OUT_MODELS = Path(__file__).parent / "HeldOut"
 NAMES = {

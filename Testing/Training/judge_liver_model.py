@@ -19,19 +19,19 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "PatientSpecificTuning"))
 
 from liver_examinations import JUDGED_SEEDS
 from liver_examinations import prepared_patient
-from PatientSpecificTuningLib.engine.atomic import write_text
-from PatientSpecificTuningLib.engine.features import compute_features
-from PatientSpecificTuningLib.engine.lesions import binarize
-from PatientSpecificTuningLib.engine.metrics import detection_metrics
-from PatientSpecificTuningLib.engine.metrics import dice
-from PatientSpecificTuningLib.engine.model_card import CARD_NAME
-from PatientSpecificTuningLib.engine.model_card import read_model_card
-from PatientSpecificTuningLib.engine.model_folder import load_model
-from PatientSpecificTuningLib.engine.model_folder import shipped_models
-from PatientSpecificTuningLib.engine.prediction import predict_probability
-from PatientSpecificTuningLib.engine.tuning import tune
-from PatientSpecificTuningLib.engine.tuning import tuned_head
-from PatientSpecificTuningLib.engine.tuning_plan import TuningSettings
+from PatientSpecificTuningLib.engine.files.atomic import write_text
+from PatientSpecificTuningLib.engine.judging.metrics import detection_metrics
+from PatientSpecificTuningLib.engine.judging.metrics import dice
+from PatientSpecificTuningLib.engine.lesions.lesions import binarize
+from PatientSpecificTuningLib.engine.model.card import CARD_NAME
+from PatientSpecificTuningLib.engine.model.card import read_model_card
+from PatientSpecificTuningLib.engine.network.features import compute_features
+from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.model_folder import shipped_models
+from PatientSpecificTuningLib.engine.network.prediction import predict_probability
+from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
+from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
+from PatientSpecificTuningLib.engine.tuning.tuning import tune
 
 SHIPPED = "LiverMetastases"
 PLANS = {"patient-specific": None, "patient-specific, weighted": "detection"}

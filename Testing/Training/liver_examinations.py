@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from PatientSpecificTuningLib.engine.atomic import replace_when_complete
-from PatientSpecificTuningLib.engine.base_training import TrainingExamination
-from PatientSpecificTuningLib.engine.liver_phantom import LiverExamination
-from PatientSpecificTuningLib.engine.liver_phantom import make_liver_patient
-from PatientSpecificTuningLib.engine.model_card import ModelCard
-from PatientSpecificTuningLib.engine.preprocessing import preprocess_examination
+from PatientSpecificTuningLib.engine.files.atomic import replace_when_complete
+from PatientSpecificTuningLib.engine.images.preprocessing import preprocess_examination
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.phantoms.liver.phantom import LiverExamination
+from PatientSpecificTuningLib.engine.phantoms.liver.phantom import make_liver_patient
+from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
 from tqdm import tqdm
 
 LEARNED_SEEDS = tuple(range(1000, 1064))

@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "PatientSpecificTuning"))
 from brain_examinations import SOURCES
 from brain_examinations import Corrected
 from brain_examinations import read_scans
-from PatientSpecificTuningLib.engine.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.base_training import TrainingSettings
-from PatientSpecificTuningLib.engine.model_card import ModelCard
-from PatientSpecificTuningLib.engine.model_card import Normalization
-from PatientSpecificTuningLib.engine.model_folder import load_model
-from PatientSpecificTuningLib.engine.model_folder import save_model
-from PatientSpecificTuningLib.engine.network import DualPathwayNetwork
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.model.card import Normalization
+from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.model_folder import save_model
+from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
+from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
+from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
 
 JUDGED = tuple(source.name for source in SOURCES if source.lesions)
 FEW_LESION_VOXELS = 1000

@@ -13,17 +13,17 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "PatientSpecificTuning"))
 
 from liver_examinations import LEARNED_SEEDS
 from liver_examinations import learned_examinations
-from PatientSpecificTuningLib.engine.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.base_training import TrainingSettings
-from PatientSpecificTuningLib.engine.liver_phantom import SPACING_MM
-from PatientSpecificTuningLib.engine.model_card import ModelCard
-from PatientSpecificTuningLib.engine.model_card import Normalization
-from PatientSpecificTuningLib.engine.model_card import Pathway
-from PatientSpecificTuningLib.engine.model_card import PostProcessing
-from PatientSpecificTuningLib.engine.model_choice import MODELS
-from PatientSpecificTuningLib.engine.model_folder import save_model
-from PatientSpecificTuningLib.engine.tissue_signal import B_VALUES
-from PatientSpecificTuningLib.engine.tissue_signal import PHASES
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.model.card import Normalization
+from PatientSpecificTuningLib.engine.model.card import Pathway
+from PatientSpecificTuningLib.engine.model.card import PostProcessing
+from PatientSpecificTuningLib.engine.network.model_choice import MODELS
+from PatientSpecificTuningLib.engine.network.model_folder import save_model
+from PatientSpecificTuningLib.engine.phantoms.liver.phantom import SPACING_MM
+from PatientSpecificTuningLib.engine.phantoms.liver.tissue_signal import B_VALUES
+from PatientSpecificTuningLib.engine.phantoms.liver.tissue_signal import PHASES
+from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
+from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
 
 # Departs from the paper's 10,000 iterations at 1e-4, which take most of a day without a GPU.
 SETTINGS = TrainingSettings(
@@ -57,7 +57,7 @@ CARD = ModelCard(
     # of 49 false positives and 15 instead of 16 found metastases.
     class_weights=(1.0, 2.0),
     training={
-        "data": f"both examinations of {len(LEARNED_SEEDS)} phantom patients (engine/liver_phantom.py, seeds"
+        "data": f"both examinations of {len(LEARNED_SEEDS)} phantom patients (engine/phantoms/liver/phantom.py, seeds"
         f" {LEARNED_SEEDS[0]} to {LEARNED_SEEDS[-1]}); no scan of a patient",
         "recipe": f"Testing/Training/train_liver_model.py: {SETTINGS.iterations} iterations of {SETTINGS.batch_size}"
         f" patches of 128 x 128, AdamW, one-cycle learning rate up to {SETTINGS.learning_rate:g}, averaged weights,"

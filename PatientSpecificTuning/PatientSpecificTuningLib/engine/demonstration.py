@@ -13,32 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import workflow
-from .annotation import labels_on_working_grid
-from .annotation import lesion_slices
-from .atomic import replace_when_complete
-from .atomic import write_text
-from .case import Case
+from .case.annotation import labels_on_working_grid
+from .case.annotation import lesion_slices
+from .case.case import Case
 from .errors import InputError
-from .evaluation import evaluate_change
-from .lesions import binarize
-from .metrics import metric_names
-from .model_card import ModelCard
-from .model_card import read_model_card
-from .model_choice import model_of_case
-from .prepared import open_examination
+from .files.atomic import replace_when_complete
+from .files.atomic import write_text
+from .images.scan_files import ExaminationFiles
+from .images.volumes import write_volume
+from .judging.evaluation import evaluate_change
+from .judging.metrics import metric_names
+from .judging.report import draw_result
+from .judging.report import metrics_markdown
+from .lesions.lesions import binarize
+from .lesions.results import CHANGE_TABLE
+from .lesions.results import DETECTION_TABLE
+from .lesions.results import DETECTIONS
+from .lesions.results import LABELMAP
+from .lesions.results import LESION_TABLE
+from .lesions.results import PROBABILITY
+from .lesions.results import UNCERTAINTY
+from .lesions.results import Result
+from .model.card import ModelCard
+from .model.card import read_model_card
+from .network.model_choice import model_of_case
+from .network.prepared import open_examination
 from .progress import Progress
-from .report import draw_result
-from .report import metrics_markdown
-from .results import CHANGE_TABLE
-from .results import DETECTION_TABLE
-from .results import DETECTIONS
-from .results import LABELMAP
-from .results import LESION_TABLE
-from .results import PROBABILITY
-from .results import UNCERTAINTY
-from .results import Result
-from .scan_files import ExaminationFiles
-from .volumes import write_volume
 
 COPIED = (LABELMAP, PROBABILITY, UNCERTAINTY, LESION_TABLE, CHANGE_TABLE, DETECTIONS, DETECTION_TABLE)
 

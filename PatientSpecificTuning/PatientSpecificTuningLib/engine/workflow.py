@@ -14,43 +14,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .annotation import Annotation
-from .annotation import labels_on_working_grid
-from .annotation import lesion_slices
-from .annotation import load_annotation
-from .annotation import save_annotation
-from .case import EXAMINATIONS
-from .case import Case
-from .case import case_exists
-from .device import on_best_device
+from .case.annotation import Annotation
+from .case.annotation import labels_on_working_grid
+from .case.annotation import lesion_slices
+from .case.annotation import load_annotation
+from .case.annotation import save_annotation
+from .case.case import EXAMINATIONS
+from .case.case import Case
+from .case.case import case_exists
+from .case.preparation import Channels
+from .case.preparation import Files
+from .case.preparation import PreparationOptions
+from .case.preparation import examination_inputs
+from .case.preparation import given_files
+from .case.preparation import preprocess_input
+from .case.preparation import record_of
+from .case.provenance import made_before
+from .case.provenance import now
 from .errors import InputError
-from .evaluation import evaluate_result
-from .lesions import binarize
-from .model_card import read_model_card
-from .model_choice import choose_model
-from .model_choice import model_identity
-from .model_choice import model_of_case
-from .preparation import Channels
-from .preparation import Files
-from .preparation import PreparationOptions
-from .preparation import examination_inputs
-from .preparation import given_files
-from .preparation import preprocess_input
-from .preparation import record_of
-from .prepared import open_examination
-from .prepared import write_examination
+from .judging.evaluation import evaluate_result
+from .lesions.lesions import binarize
+from .lesions.results import WITHOUT_DROPOUT
+from .lesions.results import Result
+from .lesions.segmentation import compute_uncertainty
+from .lesions.segmentation import segment_examination
+from .lesions.segmentation import transform_between
+from .model.card import read_model_card
+from .network.device import on_best_device
+from .network.model_choice import choose_model
+from .network.model_choice import model_identity
+from .network.model_choice import model_of_case
+from .network.prepared import open_examination
+from .network.prepared import write_examination
 from .progress import Progress
 from .progress import within
-from .provenance import made_before
-from .provenance import now
-from .results import WITHOUT_DROPOUT
-from .results import Result
-from .segmentation import compute_uncertainty
-from .segmentation import segment_examination
-from .segmentation import transform_between
-from .slice_proposal import SliceProposal
-from .slice_proposal import propose_slices
-from .tuning_plan import TuningSettings
+from .tuning.plan import TuningSettings
+from .tuning.slice_proposal import SliceProposal
+from .tuning.slice_proposal import propose_slices
 
 CaseLike = Case | Path | str
 
@@ -106,7 +106,7 @@ def prepare(
     Raises:
         InputError: something cannot be used; the message says what and the way out.
     """
-    from .model_folder import load_model
+    from .network.model_folder import load_model
 
     model_folder = choose_model(model)
     given = {
@@ -203,10 +203,10 @@ def prepare_tuning(
     Raises:
         InputError: the baseline is not prepared, a slice shows no organ, or the disk is full.
     """
-    from .head_trainer import load_optimizer
-    from .model_folder import load_model
-    from .patch_features import forget_patches
-    from .patch_features import pool_patches
+    from .network.model_folder import load_model
+    from .tuning.head_trainer import load_optimizer
+    from .tuning.patch_features import forget_patches
+    from .tuning.patch_features import pool_patches
 
     case = _opened(case)
     settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
@@ -247,9 +247,9 @@ def tune(
     Raises:
         InputError: nothing is annotated, or no corrected slice shows a lesion.
     """
-    from .model_folder import load_model
-    from .tuning import save_tuned_head
-    from .tuning import tune as tune_head
+    from .network.model_folder import load_model
+    from .network.tuned_head import save_tuned_head
+    from .tuning.tuning import tune as tune_head
 
     case = _opened(case)
     annotation = load_annotation(case)

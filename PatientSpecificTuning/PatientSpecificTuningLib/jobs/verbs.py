@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import workflow
-from ..engine.case import Case
-from ..engine.device import describe_device
+from ..engine.case.case import Case
 from ..engine.errors import InputError
+from ..engine.network.device import describe_device
 from ..engine.progress import Progress
 from .memory import total_memory_gb
 from .torch_check import usable_torch

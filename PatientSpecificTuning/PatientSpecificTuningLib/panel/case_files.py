@@ -6,8 +6,8 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from ..engine.model_card import ModelCard
-from ..engine.volumes import write_volume
+from ..engine.images.volumes import write_volume
+from ..engine.model.card import ModelCard
 from .input_check import sequenceNodes
 from .node_images import labelImage
 from .node_images import volumeImages

@@ -9,7 +9,7 @@ from pathlib import Path
 import SimpleITK as sitk
 import slicer
 
-from ..engine.model_card import ModelCard
+from ..engine.model.card import ModelCard
 from .input_check import sequenceNodes
 from .node_images import labelImage
 from .node_images import volumeImages

@@ -8,9 +8,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..engine.geometry import Grid
-from ..engine.prepared import open_examination
-from ..engine.slice_proposal import SliceProposal
+from ..engine.images.geometry import Grid
+from ..engine.network.prepared import open_examination
+from ..engine.tuning.slice_proposal import SliceProposal
 from .corrections import CORRECTED
 from .logic import TuningLogic
 from .segment_editor import SegmentEditor

@@ -7,8 +7,8 @@ import SimpleITK as sitk
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
-from ..engine.geometry import Grid
-from ..engine.model_card import ModelCard
+from ..engine.images.geometry import Grid
+from ..engine.model.card import ModelCard
 from .node_images import gridOf
 from .node_images import labelImage
 from .parameters import EXAMINATIONS

@@ -8,18 +8,18 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from ..engine import workflow
-from ..engine.case import Case
-from ..engine.case import case_exists
+from ..engine.case.case import Case
+from ..engine.case.case import case_exists
 from ..engine.errors import InputError
-from ..engine.lesions import binarize
-from ..engine.model_card import ModelCard
-from ..engine.model_card import read_model_card
-from ..engine.model_choice import choose_model
-from ..engine.model_choice import model_identity
-from ..engine.prepared import open_examination
-from ..engine.results import Result
-from ..engine.slice_proposal import SliceProposal
-from ..engine.volumes import write_volume
+from ..engine.images.volumes import write_volume
+from ..engine.lesions.lesions import binarize
+from ..engine.lesions.results import Result
+from ..engine.model.card import ModelCard
+from ..engine.model.card import read_model_card
+from ..engine.network.model_choice import choose_model
+from ..engine.network.model_choice import model_identity
+from ..engine.network.prepared import open_examination
+from ..engine.tuning.slice_proposal import SliceProposal
 from ..jobs.client import WorkerClient
 from ..jobs.signals import Signal
 from . import result_nodes

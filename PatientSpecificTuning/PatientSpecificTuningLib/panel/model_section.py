@@ -9,10 +9,10 @@ import qt
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
-from ..engine.model_card import CARD_NAME
-from ..engine.model_card import ModelCard
-from ..engine.model_card import read_model_card
-from ..engine.model_choice import MODELS
+from ..engine.model.card import CARD_NAME
+from ..engine.model.card import ModelCard
+from ..engine.model.card import read_model_card
+from ..engine.network.model_choice import MODELS
 from .logic import TuningLogic
 
 ADDED_MODELS = "PatientSpecificTuning/AddedModels"

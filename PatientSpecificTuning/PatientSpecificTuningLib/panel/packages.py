@@ -8,10 +8,10 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
-from ..engine.model_card import ModelCard
-from ..engine.motion_correction import corrected_sequences
+from ..engine.files.resources import RESOURCES
+from ..engine.images.motion_correction import corrected_sequences
+from ..engine.model.card import ModelCard
 
-RESOURCES = Path(__file__).parents[2] / "Resources"
 REQUIREMENTS, MOTION_REQUIREMENTS = RESOURCES / "requirements.txt", RESOURCES / "requirements-motion.txt"
 OLDEST_TORCH = ">=2.0"
 

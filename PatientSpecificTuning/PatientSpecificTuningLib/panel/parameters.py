@@ -11,8 +11,8 @@ from slicer.parameterNodeWrapper import Default
 from slicer.parameterNodeWrapper import WithinRange
 from slicer.parameterNodeWrapper import parameterNodeWrapper
 
-from ..engine.model_card import MOTION_CORRECTIONS
-from ..engine.model_card import REGISTRATIONS
+from ..engine.model.card import MOTION_CORRECTIONS
+from ..engine.model.card import REGISTRATIONS
 
 EXAMINATIONS = ("baseline", "followup")
 TITLES = {"baseline": "Baseline", "followup": "Follow-up"}

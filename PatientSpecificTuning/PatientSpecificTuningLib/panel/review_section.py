@@ -13,9 +13,9 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..engine.evaluation import EVALUATION
-from ..engine.results import LESION_TABLE
-from ..engine.results import Result
+from ..engine.judging.evaluation import EVALUATION
+from ..engine.lesions.results import LESION_TABLE
+from ..engine.lesions.results import Result
 from . import result_nodes
 from .logic import TuningLogic
 from .views import BASELINE_VIEW

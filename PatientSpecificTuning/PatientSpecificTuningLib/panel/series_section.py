@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
-from ..engine.model_card import Pathway
+from ..engine.model.card import Pathway
 from .image_nodes import sequenceNode
 from .logic import TuningLogic
 from .node_images import volumeImages

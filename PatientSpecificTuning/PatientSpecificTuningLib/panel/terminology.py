@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import slicer
 
+from ..engine.files.resources import RESOURCES
+
 CONTEXT = "Segmentation category and type - PatientSpecificTuning"
-TERMS = (
-    Path(__file__).parents[2]
-    / "Resources"
-    / "Terminology"
-    / "SegmentationCategoryTypeModifier-PatientSpecificTuning.term.json"
-)
+TERMS = RESOURCES / "Terminology" / "SegmentationCategoryTypeModifier-PatientSpecificTuning.term.json"
 LESION_TAG = (
     "TerminologyEntry",
     f"{CONTEXT}~SCT^49755003^Morphologically Altered Structure~SCT^52988006^Lesion"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from ..scan_files import ExaminationFiles
-from ..scan_files import find_examinations
+from ..images.scan_files import ExaminationFiles
+from ..images.scan_files import find_examinations
 from .patient import BASELINE
 from .patient import FOLLOWUP
 from .patient import Problem

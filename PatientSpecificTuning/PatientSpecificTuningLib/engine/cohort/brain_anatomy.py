@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..phantom import Anatomy
+from ..files.resources import RESOURCES
+from ..phantoms.brain.phantom import Anatomy
 
-ANATOMY = Path(__file__).parents[3] / "Resources" / "Anatomy" / "brain_tissues.nrrd"
+ANATOMY = RESOURCES / "Anatomy" / "brain_tissues.nrrd"
 # The value of the file that stands for 1, so that steps stay below noise and the file small.
 LEVELS = 60
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ..lesion_synthesis import LesionAppearance
-from ..phantom import BrainAppearance
-from ..phantom import make_brain_patient
-from ..volumes import write_volume
+from ..images.volumes import write_volume
+from ..phantoms.brain.lesion_synthesis import LesionAppearance
+from ..phantoms.brain.phantom import BrainAppearance
+from ..phantoms.brain.phantom import make_brain_patient
 from .brain_anatomy import shipped_anatomy
 
 FIRST_SEED = 7000

@@ -8,9 +8,9 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ..liver_phantom import make_liver_patient
-from ..liver_phantom import standard_grid
-from ..volumes import write_volume
+from ..images.volumes import write_volume
+from ..phantoms.liver.phantom import make_liver_patient
+from ..phantoms.liver.phantom import standard_grid
 
 # The shipped model learned from seeds from 1000 on; its own figures are of seeds 1 to 10.
 FIRST_SEED = 100

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..atomic import replace_when_complete
 from ..errors import InputError
-from ..model_card import ModelCard
-from ..scan_files import ExaminationFiles
+from ..files.atomic import replace_when_complete
+from ..images.scan_files import ExaminationFiles
+from ..model.card import ModelCard
 from .bids import bids_rows
 from .bids import is_bids
 from .manifest_check import CHANNELS

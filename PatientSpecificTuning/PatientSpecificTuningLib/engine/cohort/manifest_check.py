@@ -9,11 +9,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
-from ..geometry import Grid
-from ..model_card import ModelCard
-from ..scan_files import ExaminationFiles
-from ..volumes import count_volumes
-from ..volumes import read_labelmap
+from ..images.geometry import Grid
+from ..images.scan_files import ExaminationFiles
+from ..images.volumes import count_volumes
+from ..images.volumes import read_labelmap
+from ..model.card import ModelCard
 from .patient import BASELINE
 from .patient import FOLLOWUP
 from .patient import Problem

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..scan_files import ExaminationFiles
+from ..images.scan_files import ExaminationFiles
 
 BASELINE, FOLLOWUP = "baseline", "followup"
 # Identifiers become folder names on every system.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
 from ..errors import InputError
+from ..files.atomic import write_text
+from ..images.scan_files import find_examinations
 from ..progress import Progress
-from ..scan_files import find_examinations
 from .brain_recipe import write_brain_patient
 from .liver_recipe import write_liver_patient
 from .manifest import write_manifest

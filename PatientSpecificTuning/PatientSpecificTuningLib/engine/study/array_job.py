@@ -6,10 +6,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from ..atomic import write_text
 from ..errors import InputError
-
-PACKAGE = Path(__file__).resolve().parents[3]
+from ..files.atomic import write_text
+from ..files.resources import PACKAGE_ROOT
 
 
 def array_script(output: Path, jobs: int, *, gpu: bool = False) -> str:
@@ -31,7 +30,7 @@ def array_script(output: Path, jobs: int, *, gpu: bool = False) -> str:
         "#SBATCH --time=12:00:00",
         *(["#SBATCH --gres=gpu:1"] if gpu else []),
         "# Account, partition and limits are the site's: add or change the lines above.",
-        f"export PYTHONPATH={shlex.quote(str(PACKAGE))}",
+        f"export PYTHONPATH={shlex.quote(str(PACKAGE_ROOT))}",
         f'{quoted} --quiet --shard "$SLURM_ARRAY_TASK_ID/{jobs}"',
         "# When all jobs are done, this makes the tables; what failed or is missing is done then:",
         f"# {quoted}",

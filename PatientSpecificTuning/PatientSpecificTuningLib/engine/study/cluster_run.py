@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from ..errors import InputError
-from .array_job import PACKAGE
+from ..files.resources import PACKAGE_ROOT
 from .study_folder import Study
 from .study_progress import ProgressRecord
 from .study_progress import Report
@@ -189,7 +189,7 @@ def slurm_cluster(options: ClusterOptions, security: Security | None = None) -> 
         raise InputError(message) from error
     prologue = [
         *(dask.config.get("jobqueue.slurm.job-script-prologue", None) or []),
-        f"export PYTHONPATH={shlex.quote(str(PACKAGE))}",
+        f"export PYTHONPATH={shlex.quote(str(PACKAGE_ROOT))}",
     ]
     extra = ["--resources", "GPU=1"] if options.gpu else []
     try:

@@ -9,7 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from ..errors import InputError
-from ..tuning_plan import TuningSettings
+from ..tuning.plan import TuningSettings
 
 AMONG = ("lesion", "organ")
 

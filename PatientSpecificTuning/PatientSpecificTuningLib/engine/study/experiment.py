@@ -15,20 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import workflow
-from ..annotation import labels_on_working_grid
-from ..atomic import write_text
-from ..case import Case
-from ..content_hash import content_hash
-from ..device import on_best_device
+from ..case.annotation import labels_on_working_grid
+from ..case.case import Case
 from ..errors import InputError
-from ..lesions import binarize
-from ..model_choice import choose_model
-from ..model_choice import model_identity
-from ..prepared import PreparedExamination
-from ..prepared import open_examination
-from ..scan_files import ExaminationFiles
-from ..slice_proposal import propose_slices
-from ..tuning_plan import TuningSettings
+from ..files.atomic import write_text
+from ..files.content_hash import content_hash
+from ..images.scan_files import ExaminationFiles
+from ..lesions.lesions import binarize
+from ..network.device import on_best_device
+from ..network.model_choice import choose_model
+from ..network.model_choice import model_identity
+from ..network.prepared import PreparedExamination
+from ..network.prepared import open_examination
+from ..tuning.plan import TuningSettings
+from ..tuning.slice_proposal import propose_slices
 from .design import Setting
 from .measures import FollowupLesions
 from .measures import followup_measures
@@ -36,8 +36,8 @@ from .study_folder import Study
 from .study_folder import open_study
 
 if TYPE_CHECKING:
-    from ..network import DualPathwayNetwork
-    from ..network import Head
+    from ..network.network import DualPathwayNetwork
+    from ..network.network import Head
 
 OUTCOME_VERSION = 1
 Mask = NDArray[np.bool_]
@@ -83,7 +83,7 @@ def measure(folder: Path, identifier: str, setting_name: str) -> None:
 
 def _pool_patches(study: Study, case: Case, identifier: str) -> None:
     """Features of every patch that a setting will use, so that settings only read what they share."""
-    from ..model_folder import load_model
+    from ..network.model_folder import load_model
 
     card, network = load_model(choose_model(study.preparation.model))
     baseline = open_examination(case, "baseline")
@@ -101,7 +101,7 @@ def _pool(
     settings: TuningSettings,
     folder: Path,
 ) -> None:
-    from ..patch_features import pool_patches
+    from ..tuning.patch_features import pool_patches
 
     count = settings.patches_per_slice(len(slices))
     examination = (network, baseline.images, baseline.organ_mask)
@@ -150,7 +150,7 @@ def _hash(files: ExaminationFiles) -> str:
 
 def _measured(study: Study, case: Case, identifier: str, setting: Setting) -> dict[str, Any]:
     """Slices and figures; figures are None with the reason where no lesion can be learned from."""
-    from ..model_folder import load_model
+    from ..network.model_folder import load_model
 
     _card, network = load_model(choose_model(study.preparation.model))
     baseline = open_examination(case, "baseline")
@@ -199,8 +199,8 @@ def _tuned(
     slices: list[int],
     setting: Setting,
 ) -> Head:
-    from ..tuning import tune
-    from ..tuning import tuned_head
+    from ..network.tuned_head import tuned_head
+    from ..tuning.tuning import tune
 
     card = network.card
     predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
@@ -222,8 +222,8 @@ def _tuned(
 
 def _judged(study: Study, case: Case, identifier: str, head: Head, setting: Setting) -> dict[str, Any]:
     """What the head finds in the follow-up, compared with the known lesions there."""
-    from ..prediction import predict_probability
-    from ..uncertainty import monte_carlo_dropout
+    from ..lesions.uncertainty import monte_carlo_dropout
+    from ..network.prediction import predict_probability
 
     followup = open_examination(case, "followup")
     store = followup.features()

@@ -10,14 +10,14 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..detection import Match
-from ..detection import match_lesions
-from ..geometry import Grid
-from ..geometry import resample_labelmap
-from ..geometry import return_to_user_grid
-from ..metrics import task_metrics
-from ..model_card import TASKS
-from ..volumes import read_labelmap
+from ..images.geometry import Grid
+from ..images.geometry import resample_labelmap
+from ..images.geometry import return_to_user_grid
+from ..images.volumes import read_labelmap
+from ..judging.detection import Match
+from ..judging.detection import match_lesions
+from ..judging.metrics import task_metrics
+from ..model.card import TASKS
 
 
 @dataclass(frozen=True)

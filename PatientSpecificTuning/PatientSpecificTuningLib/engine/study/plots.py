@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..atomic import replace_when_complete
+from ..files.atomic import replace_when_complete
 from .design import Design
 from .design import Setting
 from .result_tables import Outcomes

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
 from ..cohort.patient import CohortPatient
 from ..errors import InputError
-from ..model_card import ModelCard
-from ..model_card import read_model_card
-from ..model_choice import choose_model
+from ..files.atomic import write_text
+from ..model.card import ModelCard
+from ..model.card import read_model_card
+from ..network.model_choice import choose_model
 from .design import Cohort
 from .design import Design
 from .design import Preparation

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..atomic import write_text
+from ..files.atomic import write_text
 
 PROGRESS_NAME = "progress.json"
 # About two patients: what was there already when the study went on takes no time and soon counts no more.

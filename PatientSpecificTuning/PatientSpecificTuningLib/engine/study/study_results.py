@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_text
 from ..errors import InputError
-from ..model_card import ModelCard
+from ..files.atomic import write_text
+from ..model.card import ModelCard
 from .experiment import current_outcomes
 from .plots import draw_plots
 from .result_tables import Outcomes

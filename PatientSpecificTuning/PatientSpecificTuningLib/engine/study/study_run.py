@@ -11,9 +11,9 @@ from ..cohort.manifest import read_cohort
 from ..cohort.recipes import RECIPES
 from ..cohort.recipes import make_cohort
 from ..errors import InputError
-from ..model_card import read_model_card
-from ..model_choice import choose_model
-from ..model_choice import model_of_organ
+from ..model.card import read_model_card
+from ..network.model_choice import choose_model
+from ..network.model_choice import model_of_organ
 from ..progress import Progress
 from .cluster_run import ClusterOptions
 from .cluster_run import connected

@@ -1,0 +1,299 @@
+"""The arguments of every verb of the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..engine.cohort.sample_cases import sample_names
+from ..engine.model.card import MOTION_CORRECTIONS
+from ..engine.model.card import REGISTRATIONS
+from . import verbs
+from .argument_types import channels
+from .argument_types import number
+from .argument_types import positive
+from .argument_types import rate
+from .argument_types import slices
+from .study_arguments import study_arguments
+from .study_verb import study
+
+
+def build_parser(
+    parser_class: type[argparse.ArgumentParser] = argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    """The parser of all verbs; the parsed options carry the function of the verb as `run`."""
+    parser = parser_class(
+        prog="python -m PatientSpecificTuningLib",
+        description="Patient-specific fine-tuning of a CNN for follow-up lesion quantification (Jansen et al., 2020)."
+        " For research only, not for clinical use.",
+        epilog="Exit codes: 0 done, 1 unexpected, 2 usage or bad input, 3 cancelled.",
+    )
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=parser_class)
+    _prepare(_verb(commands, "prepare", verbs.prepare, "bring the images of a patient into a case folder"))
+    _propose(
+        _verb(
+            commands, "propose", verbs.propose, "list the baseline slices from which the CNN can learn most"
+        )
+    )
+    _annotate(
+        _verb(commands, "annotate", verbs.annotate, "take corrected labels of baseline slices into the case")
+    )
+    _tune(_verb(commands, "tune", verbs.tune, "fine-tune the last two layers on the corrected slices"))
+    _segment(
+        _verb(commands, "segment", verbs.segment, "find the lesions of an examination, with uncertainty")
+    )
+    _evaluate(_verb(commands, "evaluate", verbs.evaluate, "compare a result with known lesions"))
+    _train(_verb(commands, "train", verbs.train, "train a base model on annotated examinations"))
+    _demo(_verb(commands, "demo", verbs.demo, "run the whole method on the sample case or on your own scans"))
+    _study(
+        _verb(commands, "study", study, "run the paper's experiments on a cohort: tables, plots and a report")
+    )
+    return parser
+
+
+def _verb(commands: Any, name: str, run: Callable[..., dict[str, Any]], text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    command.add_argument("--json", action="store_true", help="print the answer as JSON")
+    command.add_argument("--quiet", action="store_true", help="show no progress bars")
+    return command
+
+
+def _case(command: argparse.ArgumentParser) -> None:
+    command.add_argument("case", type=Path, help="the case folder")
+
+
+def _prepare(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    _images(command)
+    _preparation(command)
+
+
+def _images(command: argparse.ArgumentParser) -> None:
+    for examination in ("baseline", "followup"):
+        command.add_argument(
+            f"--{examination}",
+            nargs="+",
+            metavar="[SEQUENCE=]PATH",
+            help=f"sequences of the {examination}; the grid of the model's first one counts",
+        )
+        command.add_argument(
+            f"--{examination}-mask", type=Path, metavar="PATH", help=f"organ mask of the {examination}"
+        )
+        command.add_argument(
+            f"--{examination}-channels",
+            nargs="+",
+            type=channels,
+            default=[],
+            metavar="SEQUENCE=N,N,...",
+            help=f"which volumes of the {examination}, counted from 1, serve the channels of the model, where some"
+            " are missing or in another order",
+        )
+
+
+def _preparation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", help="a model folder or the name of a shipped model; by default the shipped one"
+    )
+    command.add_argument(
+        "--registration",
+        choices=REGISTRATIONS,
+        help="how the other sequences are brought onto the first one's grid; by default as the model card says",
+    )
+    command.add_argument(
+        "--motion-correction",
+        choices=MOTION_CORRECTIONS,
+        help="bring the volumes of the first sequence into one position, which needs itk-elastix; by default as the"
+        " model card says",
+    )
+    command.add_argument(
+        "--bias-correction",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="N4 bias field correction; by default as the model card says",
+    )
+    command.add_argument(
+        "--missing-sequence",
+        choices=("error", "zero"),
+        default="error",
+        help="what to do without a sequence that the model expects: stop, or fill it with zeros in both"
+        " examinations where the model was trained to do without it",
+    )
+
+
+def _propose(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    command.add_argument(
+        "--count",
+        type=slices,
+        metavar="N|all",
+        help="how many slices; by default as the model card says",
+    )
+    command.add_argument(
+        "--among",
+        choices=("organ", "lesion"),
+        help="which slices to choose from; by default all of the organ, but those with a lesion for a model that"
+        " needs every one of them",
+    )
+
+
+def _annotate(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    command.add_argument(
+        "--labels", type=Path, required=True, metavar="PATH", help="lesion labelmap of the baseline"
+    )
+    command.add_argument(
+        "--slices",
+        nargs="+",
+        type=number,
+        metavar="INDEX",
+        help="the corrected slices, by index from 0 on the working grid; by default every slice with a label",
+    )
+
+
+def _tune(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    _tuning(command)
+
+
+def _tuning(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--iterations",
+        type=positive,
+        default=100,
+        help="iterations of fine-tuning, 50 to 1000; where the base CNN is far off, 500 are better",
+    )
+    command.add_argument("--learning-rate", type=rate, default=1e-4, help="learning rate of Adam")
+    command.add_argument(
+        "--weighting",
+        choices=("none", "segmentation", "detection"),
+        default="none",
+        help="how pixels are weighted by what the base CNN made of them",
+    )
+    command.add_argument("--seed", type=number, default=0, help="seed of patches, rotations and dropout")
+
+
+def _segment(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    command.add_argument(
+        "--examination", choices=("baseline", "followup"), default="followup", help="which one to segment"
+    )
+    command.add_argument(
+        "--weights", default="current", help="current, base, or the number of a tuned version"
+    )
+    _dropout(command)
+
+
+def _dropout(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--repetitions", type=number, default=25, help="Monte Carlo dropout repetitions, 0 for none"
+    )
+
+
+def _evaluate(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    command.add_argument(
+        "--reference", type=Path, required=True, metavar="PATH", help="known lesions as a labelmap"
+    )
+    command.add_argument("--result", default="current", help="current, or the number of a result")
+
+
+def _train(command: argparse.ArgumentParser) -> None:
+    command.add_argument("output", type=Path, help="the model folder to write")
+    command.add_argument(
+        "--examinations",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="folders with annotated scans, recognised by their names, or manifests of single examinations",
+    )
+    command.add_argument(
+        "--validation",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="folders or manifests that are only judged",
+    )
+    command.add_argument(
+        "--match", default="", metavar="TEXT", help="only files whose path contains this text"
+    )
+    command.add_argument(
+        "--card", type=Path, help="folder of a model card to train for; by default FLAIR and T1"
+    )
+    command.add_argument("--start-from", type=Path, metavar="FOLDER", help="a model to go on from")
+    command.add_argument("--iterations", type=positive, default=10_000)
+    command.add_argument("--learning-rate", type=rate, default=1e-4)
+    command.add_argument("--schedule", choices=("constant", "one-cycle"), default="constant")
+    command.add_argument(
+        "--varied", action="store_true", help="strong augmentation instead of rotation alone"
+    )
+    command.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="torchrun gives every process a GPU of its own",
+    )
+    command.add_argument(
+        "--bf16", action="store_true", help="bfloat16, where the processor is faster with it"
+    )
+    command.add_argument("--seed", type=number, default=0)
+
+
+def _demo(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--output",
+        type=Path,
+        default=Path("output", "demo"),
+        metavar="FOLDER",
+        help="where the results are left",
+    )
+    command.add_argument(
+        "--sample",
+        metavar="NAME",
+        help=f"a sample case, {' or '.join(sample_names())}, with its shipped model",
+    )
+    command.add_argument(
+        "--case", type=Path, metavar="FOLDER", help="a folder of scans, recognised by their names"
+    )
+    command.add_argument(
+        "--match", default="", metavar="TEXT", help="of --case, only files whose path contains this"
+    )
+    _images(command)
+    for examination in ("baseline", "followup"):
+        command.add_argument(
+            f"--{examination}-lesions", type=Path, metavar="PATH", help=f"known lesions of the {examination}"
+        )
+    command.add_argument(
+        "--change-mask", type=Path, metavar="PATH", help="known change between the examinations"
+    )
+    command.add_argument(
+        "--split-slices",
+        choices=("even", "odd"),
+        help="with one examination: tune on this half of its slices and judge on the other",
+    )
+    command.add_argument(
+        "--slices",
+        type=slices,
+        metavar="N|all",
+        help="corrected slices, all are those with a lesion; by default as the model card says",
+    )
+    command.add_argument(
+        "--among", choices=("organ", "lesion"), default="organ", help="which slices are proposed from"
+    )
+    _preparation(command)
+    _tuning(command)
+    _dropout(command)
+
+
+def _study(command: argparse.ArgumentParser) -> None:
+    study_arguments(command)
+    _preparation(command)

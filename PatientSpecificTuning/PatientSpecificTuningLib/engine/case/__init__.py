@@ -1,0 +1,1 @@
+"""One patient's work on disk: inputs, labels, versions, safe against crashes."""

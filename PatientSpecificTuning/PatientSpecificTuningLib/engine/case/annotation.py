@@ -1,0 +1,117 @@
+"""The researcher's labels on baseline slices, and which slices count as corrected."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..files.atomic import write_text
+from ..images.geometry import Grid
+from ..images.geometry import resample_labelmap
+from ..images.volumes import read_labelmap
+from ..images.volumes import write_volume
+from .case import Case
+
+LABELS_NAME = "labels.nii.gz"
+SLICES_NAME = "slices.json"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """Lesion labels bool (Z, Y, X) on the baseline's working grid; only `slices` of them are corrected."""
+
+    labels: NDArray[np.bool_]
+    slices: tuple[int, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The content of the corrected slices: equal corrections give equal hashes."""
+        digest = hashlib.sha256(json.dumps([list(self.labels.shape), list(self.slices)]).encode())
+        digest.update(np.packbits(self.labels[list(self.slices)]).tobytes())
+        return digest.hexdigest()
+
+    def write_to(self, folder: Path, grid: Grid) -> None:
+        """Write labels, then the list of corrected slices, into a folder."""
+        write_volume(grid.image(self.labels.astype(np.uint8)), folder / LABELS_NAME)
+        values = {"slices": list(self.slices), "sha256": self.sha256}
+        write_text(folder / SLICES_NAME, json.dumps(values, indent=2) + "\n")
+
+
+def labels_on_working_grid(case: Case, path: Path, name: str) -> NDArray[np.bool_]:
+    """A labelmap of the baseline from a file, bool (Z, Y, X) on the baseline's working grid.
+
+    Raises:
+        InputError: the file cannot be used or shows no lesion inside the image.
+    """
+    image = read_labelmap(path, name)
+    grid = case.record("baseline").working_grid
+    labels = sitk.GetArrayFromImage(resample_labelmap(image, grid)) > 0
+    if not labels.any():
+        message = (
+            f"The {name} {path} shows no lesion on the baseline; correct at least one slice with a lesion, or"
+            " check that the labelmap belongs to this examination."
+        )
+        raise InputError(message)
+    return labels
+
+
+def lesion_slices(labels: NDArray[np.bool_]) -> list[int]:
+    """Indices of the slices that show a lesion."""
+    return [int(i) for i in np.flatnonzero(labels.any(axis=(1, 2)))]
+
+
+def save_annotation(case: Case, labels: NDArray[np.bool_], slices: Sequence[int]) -> Annotation:
+    """Keep labels and the list of corrected slices in the case; the earlier ones stay in the tuned versions.
+
+    Raises:
+        InputError: no slice is named, or a slice lies outside the image.
+    """
+    chosen = tuple(sorted({int(i) for i in slices}))
+    outside = [i for i in chosen if not 0 <= i < labels.shape[0]]
+    if not chosen or outside:
+        problem = f"Slice {outside[0]} is not in the baseline" if outside else "No corrected slice is named"
+        message = f"{problem}, whose slices are 0 to {labels.shape[0] - 1}; name slices in that range."
+        raise InputError(message)
+    annotation = Annotation(labels, chosen)
+    annotation.write_to(case.annotation_folder, case.record("baseline").working_grid)
+    return annotation
+
+
+def load_annotation(case: Case) -> Annotation:
+    """The annotation that the case holds now.
+
+    Raises:
+        InputError: nothing is annotated yet, or the files are damaged.
+    """
+    return _read(case.annotation_folder, case)
+
+
+def load_tuned_annotation(case: Case, number: str) -> Annotation:
+    """The annotation that a tuned version was made from.
+
+    Raises:
+        InputError: there is no such version, or its files are damaged.
+    """
+    return _read(case.version_folder("tuned", number), case)
+
+
+def _read(folder: Path, case: Case) -> Annotation:
+    path = folder / SLICES_NAME
+    try:
+        slices = json.loads(path.read_text(encoding="utf-8"))["slices"]
+    except FileNotFoundError as error:
+        message = f"No slice of the baseline in {case.folder} is corrected yet; run annotate with its lesion labels."
+        raise InputError(message) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{path} is damaged; run annotate again with the lesion labels."
+        raise InputError(message) from error
+    image = read_labelmap(folder / LABELS_NAME, "annotation")
+    return Annotation(sitk.GetArrayFromImage(image) > 0, tuple(slices))

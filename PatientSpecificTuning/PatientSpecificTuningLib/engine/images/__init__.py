@@ -1,0 +1,1 @@
+"""From image files to arrays on the working grid, and back."""

@@ -1,0 +1,178 @@
+"""Reading and writing volumes and labelmaps, with a clear word where one cannot be used."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+from ..files.atomic import replace_when_complete
+from .dicom_folder import dicom_volumes
+from .nifti_values import has_non_finite_values
+
+
+def read_volume(path: Path, name: str) -> sitk.Image:
+    """Read one 3D volume: NIfTI, NRRD, MetaImage or a folder with one DICOM series.
+
+    Args:
+        path: file or DICOM folder.
+        name: what error messages call the volume.
+
+    Returns:
+        float32 3D image.
+
+    Raises:
+        InputError: missing, unreadable, not 3D, constant, or with NaN or infinite values.
+    """
+    volumes = read_sequence([path], name)
+    if len(volumes) != 1:
+        message = (
+            f"The {name} in {path} has {len(volumes)} volumes where one is expected; give a single 3D volume."
+        )
+        raise InputError(message)
+    return volumes[0]
+
+
+def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
+    """Read all channels of one MR sequence: one 4D (or vector) file, several 3D files, or a DICOM series.
+
+    Returns:
+        float32 3D images, one per channel.
+
+    Raises:
+        InputError: as `read_volume`, or no file is given.
+    """
+    volumes = [
+        volume
+        for path in map(Path, paths)
+        for image in _read(path, name)
+        for volume in _channels(image, path, name)
+    ]
+    if not volumes:
+        message = f"No file is given for the {name}; choose its image."
+        raise InputError(message)
+    for volume in volumes:
+        _check_values(volume, name)
+    if any(has_non_finite_values(Path(path)) for path in paths):
+        raise InputError(_not_finite(name))
+    return volumes
+
+
+def count_volumes(path: Path, name: str) -> int:
+    """How many 3D volumes `read_sequence` finds in a file or DICOM folder, told from the header alone.
+
+    Raises:
+        InputError: missing or unreadable.
+    """
+    path = Path(path)
+    _require_existing(path, name)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        if path.is_dir():
+            return len(dicom_volumes(path, name))
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, name)) from error
+    return int(np.prod(reader.GetSize()[3:])) * reader.GetNumberOfComponents()
+
+
+def read_labelmap(path: Path, name: str) -> sitk.Image:
+    """Read a labelmap or mask; everything that is not background counts.
+
+    Integer files count from 1 on, floating-point files (such as averaged masks) from half of 1 on. Overlapping
+    segments of a .seg.nrrd are united.
+
+    Returns:
+        uint8 3D image, 0 and 1; it may be empty.
+
+    Raises:
+        InputError: missing, unreadable, not 3D, or with NaN values.
+    """
+    path = Path(path)
+    labels = []
+    for image in _read(path, name):
+        threshold = 0.5 if "float" in image.GetPixelIDTypeAsString() else 1e-9
+        for channel in _channels(image, path, name):
+            if np.isnan(sitk.GetArrayViewFromImage(channel)).any():
+                message = f"The {name} in {path} has NaN values; export it again as a labelmap."
+                raise InputError(message)
+            labels.append(channel >= threshold)
+    return functools.reduce(sitk.Or, labels)
+
+
+def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> None:
+    """Write an image, complete or not at all; the format follows the suffix.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written to.
+    """
+    with replace_when_complete(Path(path)) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=compress)
+        except RuntimeError as error:
+            message = f"{Path(path).name} cannot be written to {Path(path).parent}; check free space and permissions."
+            raise InputError(message) from error
+
+
+def _read(path: Path, name: str) -> list[sitk.Image]:
+    _require_existing(path, name)
+    try:
+        if path.is_dir():
+            return [sitk.ReadImage(files) for files in dicom_volumes(path, name)]
+        return [sitk.ReadImage(str(path))]
+    except RuntimeError as error:
+        raise InputError(_unreadable(path, name)) from error
+
+
+def _require_existing(path: Path, name: str) -> None:
+    if not path.exists():
+        message = f"The {name} {path} does not exist; check the path."
+        raise InputError(message)
+
+
+def _unreadable(path: Path, name: str) -> str:
+    return f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
+
+
+def _channels(image: sitk.Image, path: Path, name: str) -> list[sitk.Image]:
+    size = image.GetSize()
+    if image.GetDimension() == 4:
+        extract = [
+            sitk.Extract(
+                image, [*size[:3], 0], [0, 0, 0, t], sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
+            )
+            for t in range(size[3])
+        ]
+        return [channel for volume in extract for channel in _channels(volume, path, name)]
+    # A volume of one slice is a picture: neighbours above and below are needed for lesions in 3D.
+    if image.GetDimension() != 3 or min(size) < 2:
+        message = (
+            f"The {name} {path} is not a 3D volume, its size is {' x '.join(map(str, size))};"
+            " give a volume with several slices."
+        )
+        raise InputError(message)
+    components = image.GetNumberOfComponentsPerPixel()
+    if components == 1:
+        return [sitk.Cast(image, sitk.sitkFloat32)]
+    parts = [sitk.VectorIndexSelectionCast(image, i) for i in range(components)]
+    return [sitk.Cast(part, sitk.sitkFloat32) for part in parts]
+
+
+def _check_values(volume: sitk.Image, name: str) -> None:
+    values = sitk.GetArrayViewFromImage(volume)
+    if not np.isfinite(values).all():
+        raise InputError(_not_finite(name))
+    if values.min() == values.max():
+        message = (
+            f"The {name} is empty, every voxel is {values.flat[0]:g}; check that the right image was chosen."
+        )
+        raise InputError(message)
+
+
+def _not_finite(name: str) -> str:
+    return f"The {name} has NaN or infinite values; export it again without them."

@@ -1,0 +1,117 @@
+"""From lesion softmax to separate lesions and what is known of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..files.tables import write_table
+from ..model.card import PostProcessing
+
+EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=int)
+IN_PLANE_PLUS = ndimage.generate_binary_structure(2, 1)[None]
+
+
+def binarize(
+    probability: NDArray[np.floating], organ_mask: NDArray[np.bool_], post_processing: PostProcessing
+) -> NDArray[np.bool_]:
+    """Threshold, close and, where the card says so, open (paper, "Lesion quantification on follow-up scan").
+
+    Closing treats the outside of the image as background but loses no lesion at the border.
+
+    Args:
+        probability: float (Z, Y, X).
+        organ_mask: bool (Z, Y, X); nothing outside it becomes a lesion.
+
+    Returns:
+        bool (Z, Y, X).
+    """
+    lesions = (probability >= post_processing.threshold) & organ_mask
+    width = [size // 2 + 1 for size in post_processing.closing]
+    padded = np.pad(lesions, [(w, w) for w in width])
+    closed = ndimage.binary_closing(padded, structure=np.ones(post_processing.closing, dtype=bool))
+    lesions = closed[tuple(slice(w, -w) for w in width)]
+    if post_processing.opening:
+        lesions = ndimage.binary_opening(lesions, structure=IN_PLANE_PLUS)
+    return lesions & organ_mask
+
+
+def label_lesions(lesions: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Number the 26-connected lesions from 1, largest first; ties in the order of their first voxel.
+
+    Returns:
+        int32 (Z, Y, X), 0 is background.
+    """
+    components, count = ndimage.label(lesions, structure=EVERY_NEIGHBOUR)
+    volumes = np.bincount(components.ravel(), minlength=count + 1)[1:]
+    ranks = np.zeros(count + 1, dtype=np.int32)
+    ranks[1 + np.argsort(-volumes, kind="stable")] = np.arange(1, count + 1)
+    return ranks[components]
+
+
+@dataclass(frozen=True)
+class LesionRow:
+    """One lesion: where it is (LPS, mm), how large, how probable and how certain."""
+
+    label: int
+    volume_mm3: float
+    x_mm: float
+    y_mm: float
+    z_mm: float
+    slice: int
+    mean_probability: float
+    mean_sd: float
+    max_sd: float
+
+
+def lesion_table(
+    labels: NDArray[np.integer],
+    voxel_volume_mm3: float,
+    index_to_world: Callable[[Sequence[float]], Sequence[float]],
+    probability: NDArray[np.floating],
+    sd: NDArray[np.floating],
+) -> list[LesionRow]:
+    """Measures of every labelled lesion.
+
+    Args:
+        labels: int (Z, Y, X), as `label_lesions` gives.
+        index_to_world: from a continuous index (x, y, z) to LPS mm (x, y, z).
+        probability: float (Z, Y, X), lesion softmax.
+        sd: float (Z, Y, X), its standard deviation under Monte Carlo dropout.
+
+    Returns:
+        one row per label, by label; `slice` is the slice with most of the lesion.
+    """
+    rows = []
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        inside = labels[box] == label
+        indices = np.argwhere(inside) + [part.start for part in box]
+        x, y, z = index_to_world([float(value) for value in indices.mean(axis=0)[::-1]])
+        deviations = sd[box][inside]
+        rows.append(
+            LesionRow(
+                label=label,
+                volume_mm3=float(inside.sum() * voxel_volume_mm3),
+                x_mm=float(x),
+                y_mm=float(y),
+                z_mm=float(z),
+                slice=int(np.bincount(indices[:, 0]).argmax()),
+                mean_probability=float(probability[box][inside].mean()),
+                mean_sd=float(deviations.mean()),
+                max_sd=float(deviations.max()),
+            )
+        )
+    return rows
+
+
+def write_lesion_table(rows: Sequence[LesionRow], path: Path) -> None:
+    """Write the table as CSV with a header, also when there is no lesion."""
+    write_table(rows, LesionRow, path)

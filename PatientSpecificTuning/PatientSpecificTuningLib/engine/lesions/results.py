@@ -1,0 +1,179 @@
+"""What a result folder holds: maps on the user's grid, tables of lesions and change, and run.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..case.case import RESULT_JSON
+from ..errors import InputError
+from ..files.atomic import write_text
+from ..images.geometry import Grid
+from ..images.geometry import return_to_user_grid
+from ..images.volumes import write_volume
+from .change import ChangeRow
+from .change import compare_lesions
+from .change import write_change_table
+from .lesions import LesionRow
+from .lesions import label_lesions
+from .lesions import lesion_table
+from .lesions import write_lesion_table
+
+LABELMAP, PROBABILITY, UNCERTAINTY = "labelmap.nii.gz", "probability.nii.gz", "uncertainty.nii.gz"
+LESION_LABELS = "lesion_labels.nii.gz"
+BASELINE_LESIONS = "baseline_lesions.nii.gz"
+LESION_TABLE, CHANGE_TABLE = "lesions.csv", "change.csv"
+WITHOUT_DROPOUT = {"repetitions": 0, "seed": 0}
+DETECTIONS, DETECTION_TABLE = "detections.nii.gz", "detections.csv"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A complete result: its number in the case, its folder and what run.json says."""
+
+    number: str
+    folder: Path
+    run: dict[str, Any]
+
+    @property
+    def lesions(self) -> int:
+        """Number of lesions found."""
+        return int(self.run["lesions"])
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of all lesions together in millilitres."""
+        return float(self.run["volume_ml"])
+
+    @property
+    def labelmap(self) -> Path:
+        """Lesions on the user's grid, uint8, 1 is lesion."""
+        return self.folder / LABELMAP
+
+    @property
+    def probability(self) -> Path:
+        """Lesion softmax on the user's grid, float32, 0 outside the organ."""
+        return self.folder / PROBABILITY
+
+    @property
+    def baseline_lesions(self) -> Path:
+        """Lesions of the baseline on this grid, uint8; exists where change was looked for."""
+        return self.folder / BASELINE_LESIONS
+
+    @property
+    def detections(self) -> Path:
+        """Known lesions and objects as found (1), missed (2) or false (3); exists where detection was judged."""
+        return self.folder / DETECTIONS
+
+    @property
+    def uncertainty(self) -> Path | None:
+        """Standard deviation over Monte Carlo dropout on the user's grid; None where there were no repetitions."""
+        return self.folder / UNCERTAINTY if self.run["repetitions"] > 0 else None
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Lesions of one examination on its working grid, arrays (Z, Y, X)."""
+
+    lesions: NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    working_grid: Grid
+    user_grid: Grid
+
+
+def write_result(
+    folder: Path,
+    segmentation: Segmentation,
+    run: dict[str, Any],
+    *,
+    baseline_lesions: NDArray[np.bool_] | None = None,
+) -> None:
+    """Write a result without uncertainty into an empty folder, run.json last.
+
+    The tables describe the labelmap as it is on the user's grid, so that their volumes add up to what is shown.
+
+    Args:
+        run: what made the result; numbers of lesions and millilitres are added.
+        baseline_lesions: bool (Z, Y, X) on the user's grid of this examination, for the table of change.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written to.
+    """
+    working, grid = segmentation.working_grid, segmentation.user_grid
+    labelmap = return_to_user_grid(segmentation.lesions.astype(np.uint8), working, grid, labels=True)
+    probability = return_to_user_grid(segmentation.probability, working, grid, labels=False)
+    write_volume(labelmap, folder / LABELMAP)
+    write_volume(probability, folder / PROBABILITY)
+    labels = label_lesions(sitk.GetArrayFromImage(labelmap) > 0)
+    write_volume(grid.image(labels), folder / LESION_LABELS)
+    # Without repetitions the deviation is not available, which is not the same as certain.
+    unknown = np.full(labels.shape, np.nan, dtype=np.float32)
+    rows = _write_table(folder, labels, sitk.GetArrayFromImage(probability), unknown, grid)
+    summary = _summary(rows, labels, grid)
+    if baseline_lesions is not None:
+        write_volume(grid.image(baseline_lesions.astype(np.uint8)), folder / BASELINE_LESIONS)
+        changes = compare_lesions(label_lesions(baseline_lesions), labels, grid.voxel_volume_mm3)
+        write_change_table(changes, folder / CHANGE_TABLE)
+        summary["change"] = _counts(changes)
+    write_text(folder / RESULT_JSON, json.dumps({**run, **summary, **WITHOUT_DROPOUT}, indent=2) + "\n")
+
+
+def add_uncertainty(
+    result: Result,
+    deviation: NDArray[np.float32],
+    working_grid: Grid,
+    user_grid: Grid,
+    dropout: dict[str, int],
+) -> None:
+    """Add the uncertainty to a result that has none, run.json last.
+
+    Args:
+        deviation: standard deviation of the lesion softmax, float32 (Z, Y, X) on the working grid.
+        dropout: "repetitions" and "seed" that made it.
+
+    Raises:
+        InputError: the result is damaged, the disk is full or the folder cannot be written to.
+    """
+    folder = result.folder
+    returned = return_to_user_grid(deviation, working_grid, user_grid, labels=False)
+    write_volume(returned, folder / UNCERTAINTY)
+    labels, probability = _read_back(folder / LESION_LABELS), _read_back(folder / PROBABILITY)
+    _write_table(folder, labels.astype(np.int32), probability, sitk.GetArrayFromImage(returned), user_grid)
+    write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
+
+
+def _read_back(path: Path) -> NDArray[Any]:
+    try:
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    except RuntimeError as error:
+        message = f"{path} is missing or damaged; remove this version and segment again."
+        raise InputError(message) from error
+
+
+def _write_table(
+    folder: Path,
+    labels: NDArray[np.int32],
+    probability: NDArray[np.float32],
+    deviation: NDArray[np.float32],
+    grid: Grid,
+) -> list[LesionRow]:
+    to_world = grid.image(labels).TransformContinuousIndexToPhysicalPoint
+    rows = lesion_table(labels, grid.voxel_volume_mm3, to_world, probability, deviation)
+    write_lesion_table(rows, folder / LESION_TABLE)
+    return rows
+
+
+def _summary(rows: list[LesionRow], labels: NDArray[np.int32], grid: Grid) -> dict[str, Any]:
+    volume = float(np.count_nonzero(labels) * grid.voxel_volume_mm3 / 1000)
+    return {"lesions": len(rows), "volume_ml": volume}
+
+
+def _counts(changes: list[ChangeRow]) -> dict[str, int]:
+    kinds = [row.change for row in changes]
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}

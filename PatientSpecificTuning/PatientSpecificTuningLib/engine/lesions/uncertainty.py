@@ -1,0 +1,163 @@
+"""Uncertainty by Monte Carlo dropout: on stored features, and by the plain network for comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch import nn
+
+from ..errors import Cancelled
+from ..network.features import FeatureStore
+from ..network.features import has_fast_bfloat16
+from ..network.folded_head import FoldedHead
+from ..network.network import DualPathwayNetwork
+from ..network.network import Head
+from ..network.prediction import ROWS_AT_ONCE
+from ..network.prediction import plain_softmax
+from ..network.random_bits import RandomBits
+from ..progress import Progress
+from .logit_moments import largest_deviation
+from .logit_moments import logit_moments
+from .logit_moments import softmax_deviation
+
+REPETITIONS = 25
+NEGLIGIBLE_SD = 0.005
+
+
+def monte_carlo_dropout(
+    head: Head,
+    store: FeatureStore,
+    *,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+    negligible: float = NEGLIGIBLE_SD,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of the lesion softmax over repetitions with dropout (paper, "Uncertainty of CNN").
+
+    Dropout sits in the head alone, so repeating the head on stored features is the same as repeating the whole
+    network. Voxels whose standard deviation cannot exceed `negligible` are not sampled: they get the softmax
+    without dropout and the standard deviation by error propagation. The standard deviation divides by the number of
+    repetitions.
+
+    Args:
+        negligible: largest standard deviation that need not be sampled; 0 samples every voxel.
+
+    Returns:
+        mean and SD, float32 (Z, Y, X), 0 outside the organ mask.
+
+    Raises:
+        Cancelled: `cancelled` said so.
+    """
+    folded = FoldedHead(head, device=device)
+
+    def report(fraction: float) -> None:
+        if cancelled is not None and cancelled():
+            message = f"The uncertainty stopped after {fraction:.0%}."
+            raise Cancelled(message)
+        if progress is not None:
+            progress("Computing uncertainty", fraction)
+
+    report(0.0)
+    mean, deviation, largest = _without_sampling(folded, store, report)
+    sampled = np.flatnonzero(largest > negligible) if negligible > 0 else np.arange(len(store))
+    sampler = _sampler(folded, seed)
+    for start in range(0, sampled.size, ROWS_AT_ONCE):
+        voxels = sampled[start : start + ROWS_AT_ONCE]
+        samples = sampler(store.picked(voxels), repetitions)
+        mean[voxels], deviation[voxels] = samples.mean(axis=0), samples.std(axis=0)
+        report(0.5 + 0.5 * start / sampled.size)
+    report(1.0)
+    return store.volume(mean), store.volume(deviation)
+
+
+@torch.inference_mode()
+def _without_sampling(
+    folded: FoldedHead, store: FeatureStore, report: Callable[[float], None]
+) -> tuple[NDArray[np.float32], ...]:
+    """Softmax, its standard deviation by error propagation, and what that cannot exceed, of every organ voxel."""
+    values = np.empty((3, len(store)), dtype=np.float32)
+    for start in range(0, len(store), ROWS_AT_ONCE):
+        logit, variance = logit_moments(folded, store.rows(start, start + ROWS_AT_ONCE))
+        found = (torch.sigmoid(logit), softmax_deviation(logit, variance), largest_deviation(logit, variance))
+        values[:, start : start + ROWS_AT_ONCE] = torch.stack(found).cpu().numpy()
+        report(0.5 * start / len(store))
+    return tuple(values)
+
+
+Sampler = Callable[[Tensor, int], NDArray[np.float32]]
+
+
+def _sampler(folded: FoldedHead, seed: int) -> Sampler:
+    return _RandomBitSampler(folded, seed) if folded.device.type == "cpu" else _DropoutSampler(folded, seed)
+
+
+class _DropoutSampler:
+    """Samples of the lesion softmax through torch's own dropout, which is fast on a GPU."""
+
+    def __init__(self, folded: FoldedHead, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.folded = folded
+
+    @torch.inference_mode()
+    def __call__(self, rows: Tensor, repetitions: int) -> NDArray[np.float32]:
+        rows = rows.to(self.folded.device, torch.float32)
+        return torch.stack([self._sample(rows) for _ in range(repetitions)]).cpu().numpy()
+
+    def _sample(self, rows: Tensor) -> Tensor:
+        before, after = self.folded.dropout
+        units = torch.relu(self.folded.units(nn.functional.dropout(rows, before)))
+        return torch.sigmoid(nn.functional.dropout(units, after) @ self.folded.output + self.folded.bias)
+
+
+class _RandomBitSampler:
+    """Samples of the lesion softmax on the CPU, with dropout decided by raw random bits."""
+
+    def __init__(self, folded: FoldedHead, seed: int) -> None:
+        self.bits = RandomBits(seed)
+        self.rates = folded.dropout
+        self.dtype = torch.bfloat16 if has_fast_bfloat16("cpu") else torch.float32
+        self.shift, self.bias = folded.shift, folded.bias
+        before, after = (1 - rate for rate in self.rates)
+        self.hidden = (folded.hidden / before).to(self.dtype)
+        self.output = folded.output / after
+
+    @torch.inference_mode()
+    def __call__(self, rows: Tensor, repetitions: int) -> NDArray[np.float32]:
+        rows = rows.to(self.dtype)
+        samples = np.empty((repetitions, rows.shape[0]), dtype=np.float32)
+        for repetition in range(repetitions):
+            hidden = (self.bits.dropped(rows, self.rates[0]) @ self.hidden).float()
+            hidden = torch.relu_(hidden.add_(self.shift))
+            logit = self.bits.dropped(hidden, self.rates[1]) @ self.output
+            samples[repetition] = torch.sigmoid(logit + self.bias).numpy()
+        return samples
+
+
+def monte_carlo_dropout_plain(
+    network: DualPathwayNetwork,
+    images: NDArray[np.float32],
+    organ_mask: NDArray[np.bool_],
+    *,
+    repetitions: int = REPETITIONS,
+    seed: int = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The same as `monte_carlo_dropout`, by repeating the whole network: the reference to compare with."""
+    torch.manual_seed(seed)
+    network.eval()
+    _switch_dropout(network.head, on=True)
+    samples = np.stack([plain_softmax(network, images, organ_mask) for _ in range(repetitions)])
+    _switch_dropout(network.head, on=False)
+    return samples.mean(axis=0), samples.std(axis=0)
+
+
+def _switch_dropout(head: Head, *, on: bool) -> None:
+    for module in head.modules():
+        if isinstance(module, nn.Dropout):
+            module.train(on)

@@ -1,0 +1,1 @@
+"""The dilated CNN: its layers, its stored features, its models on disk and what it predicts."""

@@ -1,0 +1,62 @@
+"""Lesion probability: from stored features, and from the plain network for comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..progress import Progress
+from .features import FeatureStore
+from .folded_head import FoldedHead
+from .network import DualPathwayNetwork
+from .network import Head
+
+# Small enough that features and products of one chunk stay in the processor's cache.
+ROWS_AT_ONCE = 2_048
+
+
+@torch.inference_mode()
+def predict_probability(
+    head: Head, store: FeatureStore, *, device: str = "cpu", progress: Progress | None = None
+) -> NDArray[np.float32]:
+    """Lesion softmax of every organ voxel (paper, "Lesion quantification on follow-up scan").
+
+    Returns:
+        float32 (Z, Y, X), 0 to 1, 0 outside the organ mask.
+    """
+    folded = FoldedHead(head, device=device)
+    values = np.empty(len(store), dtype=np.float32)
+    for start in range(0, len(store), ROWS_AT_ONCE):
+        units = folded.units(store.rows(start, start + ROWS_AT_ONCE))
+        values[start : start + ROWS_AT_ONCE] = torch.sigmoid(folded.logit(units)).cpu().numpy()
+        if progress is not None:
+            progress("Finding lesions", min(1.0, (start + ROWS_AT_ONCE) / len(store)))
+    return store.volume(values)
+
+
+def predict_probability_plain(
+    network: DualPathwayNetwork, images: NDArray[np.float32], organ_mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """The same as `predict_probability`, by the whole network on whole slices: the reference to compare with.
+
+    Args:
+        images: float32 (channels, Z, Y, X).
+        organ_mask: bool (Z, Y, X).
+
+    Returns:
+        float32 (Z, Y, X), 0 outside the organ mask.
+    """
+    return plain_softmax(network.eval(), images, organ_mask)
+
+
+@torch.inference_mode()
+def plain_softmax(
+    network: DualPathwayNetwork, images: NDArray[np.float32], organ_mask: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Lesion softmax by the network as it is, with dropout where it is switched on; 0 outside the organ mask."""
+    slices = [
+        network(torch.from_numpy(np.ascontiguousarray(images[None, :, z]))) for z in range(images.shape[1])
+    ]
+    probability = torch.cat([torch.softmax(logits, dim=1)[:, 1] for logits in slices]).numpy()
+    return np.where(organ_mask, probability, 0).astype(np.float32)

@@ -1,0 +1,108 @@
+"""The prepared arrays of one examination in a case folder: written once, opened by every later step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import SimpleITK as sitk
+from numpy.typing import NDArray
+
+from ..case.case import Case
+from ..case.case import ExaminationRecord
+from ..errors import InputError
+from ..files.atomic import replace_when_complete
+from ..images.preprocessing import Preprocessed
+from ..images.volumes import read_labelmap
+from ..images.volumes import write_volume
+from ..progress import Progress
+from .device import on_best_device
+
+if TYPE_CHECKING:
+    from .features import FeatureStore
+    from .network import DualPathwayNetwork
+
+IMAGES, ORGAN_MASK, FEATURES, BASE_PROBABILITY = (
+    "images.npy",
+    "organ_mask.nii.gz",
+    "features.npy",
+    "base_probability.npy",
+)
+
+
+@dataclass(frozen=True)
+class PreparedExamination:
+    """One prepared examination, opened from its case.
+
+    Attributes:
+        images: float32 (channels, Z, Y, X), normalised, 0 outside the organ, memory-mapped.
+        organ_mask: bool (Z, Y, X).
+        base_probability: lesion softmax of the base CNN, float32 (Z, Y, X).
+    """
+
+    name: str
+    folder: Path
+    record: ExaminationRecord
+    images: NDArray[np.float32]
+    organ_mask: NDArray[np.bool_]
+    base_probability: NDArray[np.float32]
+
+    def features(self) -> FeatureStore:
+        """The stored features of the organ voxels."""
+        from .features import open_features
+
+        return open_features(self.folder / FEATURES, self.organ_mask)
+
+
+def write_examination(
+    folder: Path, prepared: Preprocessed, network: DualPathwayNetwork, *, progress: Progress | None = None
+) -> None:
+    """Write images, organ mask, features and base-model probability; each file complete or not at all.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written to.
+    """
+    from .features import compute_features
+    from .prediction import predict_probability
+
+    _save_array(folder / IMAGES, prepared.images)
+    write_volume(prepared.working_grid.image(prepared.organ_mask.astype(np.uint8)), folder / ORGAN_MASK)
+
+    def run(device: str) -> NDArray[np.float32]:
+        images, organ = prepared.images, prepared.organ_mask
+        store = compute_features(network, images, organ, folder / FEATURES, device=device, progress=progress)
+        return predict_probability(network.head, store, device=device, progress=progress)
+
+    _save_array(folder / BASE_PROBABILITY, on_best_device(run))
+
+
+def open_examination(case: Case, name: str) -> PreparedExamination:
+    """Open a prepared examination.
+
+    Raises:
+        InputError: it is not prepared, or its files are missing or damaged.
+    """
+    record = case.record(name)
+    folder = case.examination_folder(name)
+    organ = sitk.GetArrayFromImage(read_labelmap(folder / ORGAN_MASK, f"{name} organ mask")) > 0
+    images = _open_array(folder / IMAGES)
+    probability = _open_array(folder / BASE_PROBABILITY)
+    if images.shape[1:] != organ.shape or probability.shape != organ.shape:
+        message = f"The prepared {name} in {folder} is damaged, its arrays differ in size; prepare a new case folder."
+        raise InputError(message)
+    return PreparedExamination(name, folder, record, images, organ, probability)
+
+
+def _save_array(path: Path, array: NDArray[np.float32]) -> None:
+    with replace_when_complete(path) as temporary:
+        np.save(temporary, array.astype(np.float32, copy=False))
+
+
+def _open_array(path: Path) -> NDArray[np.float32]:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        message = f"{path} is missing or damaged; prepare a new case folder."
+        raise InputError(message) from error

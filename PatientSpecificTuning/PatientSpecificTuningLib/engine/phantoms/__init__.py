@@ -1,0 +1,1 @@
+"""Patients that never were, with known truth."""

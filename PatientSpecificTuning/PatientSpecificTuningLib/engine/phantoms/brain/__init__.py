@@ -1,0 +1,1 @@
+"""Phantom brain patients with white matter lesions."""

@@ -1,0 +1,1 @@
+"""Phantom abdomens with liver metastases in DCE-MRI and DWI."""

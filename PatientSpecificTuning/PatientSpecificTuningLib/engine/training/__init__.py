@@ -1,0 +1,1 @@
+"""Base models learn from annotated examinations."""

@@ -1,0 +1,1 @@
+"""Patient-specific fine-tuning: which slices, which pixels, which weights."""

@@ -1,0 +1,135 @@
+"""What fine-tuning will look at: settings, and the rotated patches that follow from slices and seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..network.patches import PATCH_SIZE
+from ..network.patches import Window
+from ..network.patches import corner_and_centre_windows
+
+WEIGHTINGS = (None, "segmentation", "detection")
+LOSS_AREAS = ("organ", "patch")
+WINDOWS_PER_SLICE = 5
+MOST_POOLED_PER_SLICE = 20
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last two.
+
+    Attributes:
+        weighting: None for the class weights of the model card, or the paper's scheme for a task ("Weighting").
+        loss_area: "organ" counts only pixels of the organ mask, since the output is masked as well; "patch"
+            counts every pixel.
+        patch_pool: number of different rotated patches, whose features are computed once and used again; None
+            rotates every patch afresh, as the paper does. Every slice has its own share, whatever the other slices
+            are, so that features can be computed while slices are still being corrected.
+        pixels_per_iteration: pixels of a batch that are looked at, drawn so that loss and gradient stay unbiased;
+            None looks at every pixel, as the paper does.
+    """
+
+    iterations: int = 100
+    batch_size: int = 4
+    learning_rate: float = 1e-4
+    rotation_degrees: float = 45.0
+    patch_size: int = PATCH_SIZE
+    weighting: str | None = None
+    loss_area: str = "organ"
+    seed: int = 0
+    patch_pool: int | None = 40
+    pixels_per_iteration: int | None = 8192
+
+    def __post_init__(self) -> None:
+        counts = (
+            self.iterations,
+            self.batch_size,
+            self.patch_size,
+            self.patch_pool,
+            self.pixels_per_iteration,
+        )
+        problem = ""
+        if min(count for count in counts if count is not None) < 1:
+            problem = "iterations, batch size, patch size, patch pool and pixels must be at least 1"
+        elif self.learning_rate <= 0 or not 0 <= self.rotation_degrees <= 180:
+            problem = "the learning rate must be above 0 and the rotation between 0 and 180 degrees"
+        elif self.weighting not in WEIGHTINGS:
+            problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection"
+        elif self.loss_area not in LOSS_AREAS:
+            problem = f"the loss area {self.loss_area!r} is not one of {', '.join(LOSS_AREAS)}"
+        if problem:
+            message = f"The settings of fine-tuning cannot be used: {problem}."
+            raise InputError(message)
+
+    def patches_per_slice(self, slices: int) -> int:
+        """Number of different patches of each slice where so many slices are corrected, a multiple of five."""
+        if self.patch_pool is None:
+            rounds = -(-self.iterations * self.batch_size // (slices * WINDOWS_PER_SLICE))
+            return rounds * WINDOWS_PER_SLICE
+        rounds = -(-self.patch_pool // (slices * WINDOWS_PER_SLICE))
+        return min(MOST_POOLED_PER_SLICE, rounds * WINDOWS_PER_SLICE)
+
+
+@dataclass(frozen=True)
+class PlannedPatch:
+    """A rotated patch of one slice: known from slice and seed alone, before anything is annotated.
+
+    Attributes:
+        position: the slice.
+        number: its place among the patches of this slice.
+    """
+
+    position: int
+    number: int
+    window: Window
+    degrees: float
+
+
+def slice_patches(
+    organ_mask: NDArray[np.bool_], position: int, count: int, settings: TuningSettings
+) -> list[PlannedPatch]:
+    """The first `count` patches of a slice: its five windows in turn, each with fresh random rotation.
+
+    Raises:
+        InputError: the slice lies outside the image or shows no organ.
+    """
+    if not 0 <= position < organ_mask.shape[0] or not organ_mask[position].any():
+        message = f"Slice {position} of the baseline shows no organ; correct slices inside the organ mask."
+        raise InputError(message)
+    windows = corner_and_centre_windows(organ_mask[position], size=settings.patch_size)
+    rng = np.random.default_rng([settings.seed, position])
+    degrees = rng.uniform(-settings.rotation_degrees, settings.rotation_degrees, count)
+    return [PlannedPatch(position, i, windows[i % len(windows)], float(degrees[i])) for i in range(count)]
+
+
+def plan_patches(
+    organ_mask: NDArray[np.bool_], slices: Sequence[int], settings: TuningSettings
+) -> list[PlannedPatch]:
+    """Which patches fine-tuning uses, in order, `batch_size` for each iteration.
+
+    Every round takes the five windows of every slice once, in random order.
+
+    Raises:
+        InputError: no slice is given, or one has no organ or lies outside the image.
+    """
+    if not slices:
+        message = "No slice of the baseline is given to tune on; correct at least one slice with a lesion."
+        raise InputError(message)
+    count = settings.patches_per_slice(len(slices))
+    pool = [slice_patches(organ_mask, int(position), count, settings) for position in slices]
+    rounds = [
+        [patch for patches in pool for patch in patches[start : start + WINDOWS_PER_SLICE]]
+        for start in range(0, count, WINDOWS_PER_SLICE)
+    ]
+    rng = np.random.default_rng([settings.seed, *slices])
+    needed = settings.iterations * settings.batch_size
+    plan: list[PlannedPatch] = []
+    while len(plan) < needed:
+        for patches in rounds:
+            plan += [patches[i] for i in rng.permutation(len(patches))]
+    return plan[:needed]

@@ -1,0 +1,156 @@
+"""Patient-specific fine-tuning: the last two layers learn from corrected slices of the baseline scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..errors import Cancelled
+from ..errors import InputError
+from ..network.features import FrozenTrunk
+from ..network.network import DualPathwayNetwork
+from ..network.tuned_head import TunedHead
+from ..progress import Progress
+from .batches import TuningBatches
+from .head_trainer import HeadTrainer
+from .patch_features import FreshPatches
+from .patch_features import PatchFeatures
+from .patch_features import counted_pixels
+from .patch_features import pool_patches
+from .plan import TuningSettings
+from .plan import plan_patches
+from .weighting import weight_map
+
+IN_PLANE_NEIGHBOURS = np.ones((1, 3, 3), dtype=bool)
+# How far round lesions, drawn or found by the base CNN, pixels tell more than others.
+TELLING_PIXELS = 3
+
+
+def tune(
+    network: DualPathwayNetwork,
+    images: NDArray[np.float32],
+    organ_mask: NDArray[np.bool_],
+    labels: NDArray[np.bool_],
+    slices: Sequence[int],
+    settings: TuningSettings | None = None,
+    *,
+    base_prediction: NDArray[np.bool_] | None = None,
+    patch_folder: Path | None = None,
+    precision: str = "auto",
+    device: str = "cpu",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> TunedHead:
+    """Tune a copy of the network's head on corrected slices; the network itself stays as it is.
+
+    The loss is categorical cross-entropy times each pixel's weight, averaged over the pixels. Batch
+    normalisation keeps the base model's statistics and learns scale and shift only. On the CPU the same seed
+    gives the same weights.
+
+    Args:
+        images: float32 (channels, Z, Y, X), the preprocessed baseline.
+        organ_mask: bool (Z, Y, X).
+        labels: bool (Z, Y, X), lesions; only `slices` of it are looked at.
+        slices: the corrected slices.
+        base_prediction: bool (Z, Y, X), the base CNN's lesions, needed for a weighting scheme.
+        patch_folder: where features of pooled patches are kept for the next time; None forgets them.
+
+    Raises:
+        InputError: no slice, no lesion on any of the slices, or a weighting without the base prediction.
+        Cancelled: `cancelled` said so.
+    """
+    settings = settings or TuningSettings()
+    slices = sorted({int(position) for position in slices})
+    plan = plan_patches(organ_mask, slices, settings)
+    if not (labels & organ_mask)[slices].any():
+        message = (
+            "None of the corrected baseline slices shows a lesion inside the organ mask; correct at least one slice"
+            " with a lesion."
+        )
+        raise InputError(message)
+    maps = _maps(network, labels, settings, base_prediction)
+    trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, device)
+    with _patch_features(
+        network, images, organ_mask, slices, settings, patch_folder, precision, device, progress, cancelled
+    ) as features:
+        batches = TuningBatches(counted_pixels(organ_mask, settings), features, maps, settings)
+        for iteration in range(settings.iterations):
+            if cancelled is not None and cancelled():
+                message = f"Fine-tuning stopped after {iteration} of {settings.iterations} iterations."
+                raise Cancelled(message)
+            first = iteration * settings.batch_size
+            trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
+            if progress is not None:
+                progress("Fine-tuning", (iteration + 1) / settings.iterations)
+    return TunedHead(trainer.state(), trainer.losses, trainer.parameters())
+
+
+@contextmanager
+def _patch_features(
+    network: DualPathwayNetwork,
+    images: NDArray[np.float32],
+    organ_mask: NDArray[np.bool_],
+    slices: Sequence[int],
+    settings: TuningSettings,
+    folder: Path | None,
+    precision: str,
+    device: str,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> Iterator[PatchFeatures]:
+    if settings.patch_pool is None:
+        trunk = FrozenTrunk(network, precision=precision, device=device)
+        yield FreshPatches(trunk, images, counted_pixels(organ_mask, settings))
+        return
+    # What is mapped into memory cannot be removed on Windows before the last array of it is gone.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        yield pool_patches(
+            network,
+            images,
+            organ_mask,
+            slices,
+            settings.patches_per_slice(len(slices)),
+            settings,
+            folder or Path(temporary),
+            precision=precision,
+            device=device,
+            progress=progress,
+            cancelled=cancelled,
+        )
+
+
+def _maps(
+    network: DualPathwayNetwork,
+    labels: NDArray[np.bool_],
+    settings: TuningSettings,
+    base_prediction: NDArray[np.bool_] | None,
+) -> NDArray[np.float32]:
+    """Label, weight in the loss, and where it is telling to look: float32 (3, Z, Y, X)."""
+    lesions = labels if base_prediction is None else labels | base_prediction
+    telling = ndimage.binary_dilation(lesions, structure=IN_PLANE_NEIGHBOURS, iterations=TELLING_PIXELS)
+    return np.stack([labels, _pixel_weights(network, labels, settings, base_prediction), telling]).astype(
+        np.float32
+    )
+
+
+def _pixel_weights(
+    network: DualPathwayNetwork,
+    labels: NDArray[np.bool_],
+    settings: TuningSettings,
+    base_prediction: NDArray[np.bool_] | None,
+) -> NDArray[np.float32]:
+    if settings.weighting is None:
+        background, lesion = network.card.class_weights
+        return np.where(labels, lesion, background).astype(np.float32)
+    if base_prediction is None:
+        message = f"The {settings.weighting} weighting needs the base CNN's lesions of the baseline; prepare it first."
+        raise InputError(message)
+    return weight_map(labels, base_prediction, settings.weighting)

@@ -1,0 +1,74 @@
+"""Voxels that are not sampled are those whose softmax dropout cannot move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from builders import blob_examination
+from PatientSpecificTuningLib.engine.lesions.logit_moments import largest_deviation
+from PatientSpecificTuningLib.engine.lesions.logit_moments import logit_moments
+from PatientSpecificTuningLib.engine.lesions.logit_moments import softmax_deviation
+from PatientSpecificTuningLib.engine.lesions.uncertainty import NEGLIGIBLE_SD
+from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
+from PatientSpecificTuningLib.engine.network.features import compute_features
+from PatientSpecificTuningLib.engine.network.folded_head import FoldedHead
+from PatientSpecificTuningLib.engine.network.model_choice import choose_model
+from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.prediction import predict_probability
+from PatientSpecificTuningLib.engine.network.random_bits import RandomBits
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """Head and features of the shipped brain model on blobs that it takes for lesions, and on noise."""
+    images, organ, lesions = blob_examination(shape=(2, 48, 48))
+    images = images.copy()
+    images[0][lesions] += 4
+    _card, network = load_model(choose_model(None))
+    store = compute_features(network, images, organ, tmp_path_factory.mktemp("features") / "f.npy")
+    return network.head, store
+
+
+def test_unsampled_voxels_have_a_negligible_deviation(shipped):
+    head, store = shipped
+    some = monte_carlo_dropout(head, store, repetitions=100, seed=3)[1][store.organ_mask]
+    every = monte_carlo_dropout(head, store, repetitions=100, seed=4, negligible=0)[1][store.organ_mask]
+    logit, variance = logit_moments(FoldedHead(head), store.rows(0, len(store)))
+    skipped = (largest_deviation(logit, variance) <= NEGLIGIBLE_SD).numpy()
+    assert 0.05 < skipped.mean() < 0.999
+    assert every[skipped].max() <= NEGLIGIBLE_SD
+    assert some[skipped].max() <= NEGLIGIBLE_SD
+
+
+def test_error_propagation_follows_the_sampled_deviation(shipped):
+    head, store = shipped
+    sampled = monte_carlo_dropout(head, store, repetitions=200, negligible=0)[1][store.organ_mask]
+    logit, variance = logit_moments(FoldedHead(head), store.rows(0, len(store)))
+    propagated = softmax_deviation(logit, variance).numpy()
+    assert np.corrcoef(sampled, propagated)[0, 1] > 0.8
+    assert (sampled <= largest_deviation(logit, variance).numpy() + 0.5 * NEGLIGIBLE_SD).all()
+
+
+def test_folded_head_gives_the_softmax_of_the_head(shipped):
+    head, store = shipped
+    rows = store.rows(0, len(store)).float()
+    with torch.inference_mode():
+        plain = torch.softmax(head.eval()(rows), dim=-1)[:, 1].numpy()
+    np.testing.assert_allclose(predict_probability(head, store)[store.organ_mask], plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
+def test_random_bits_drop_at_the_given_rate_and_repeat_by_seed(rate):
+    keep = RandomBits(1).keep((1000, 333), rate)
+    assert keep.shape == (1000, 333)
+    assert keep.float().mean().item() == pytest.approx(1 - rate, abs=0.004)
+    assert torch.equal(keep, RandomBits(1).keep((1000, 333), rate))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])
+def test_dropped_values_are_those_that_the_mask_keeps(rate, kind):
+    values = torch.randn(101, 33).to(kind)
+    kept = RandomBits(3).keep(values.shape, rate)
+    assert torch.equal(RandomBits(3).dropped(values, rate), values * kept)

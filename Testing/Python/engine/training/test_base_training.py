@@ -1,0 +1,112 @@
+"""Base training learns, follows the paper's loss, and continues exactly after an interruption."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from builders import blob_examination
+from builders import tiny_card
+from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.training.augmentation import drop_pathway
+from PatientSpecificTuningLib.engine.training.augmentation import vary_intensities
+from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
+from PatientSpecificTuningLib.engine.training.base_training import PatchSampler
+from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
+from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
+from PatientSpecificTuningLib.engine.training.base_training import learning_rate_at
+from PatientSpecificTuningLib.engine.training.base_training import weighted_cross_entropy
+
+
+def examination(seed: int = 0) -> TrainingExamination:
+    return TrainingExamination("blobs", *blob_examination(seed=seed))
+
+
+def test_default_settings_are_those_of_the_paper():
+    settings = TrainingSettings()
+    assert (settings.iterations, settings.batch_size, settings.learning_rate) == (10_000, 4, 1e-4)
+    assert settings.rotation_degrees == 45
+    assert tiny_card().class_weights == (1, 5)
+
+
+def test_training_lowers_the_loss():
+    training = BaseTraining(tiny_card(), [examination()], TrainingSettings(iterations=12, learning_rate=1e-2))
+    training.run()
+    losses = training.progress.losses
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+
+
+def test_interrupted_training_continues_to_the_same_weights(tmp_path):
+    settings = TrainingSettings(iterations=4, learning_rate=1e-3, averaging=0.9)
+    whole = BaseTraining(tiny_card(), [examination()], settings).run()
+    checkpoint = tmp_path / "run.safetensors"
+    first = BaseTraining(tiny_card(), [examination()], settings)
+    first.run(checkpoint=checkpoint, cancelled=lambda: first.progress.iteration == 2)
+    assert first.progress.iteration == 2
+    second = BaseTraining(tiny_card(), [examination()], settings)
+    resumed = second.run(checkpoint=checkpoint)
+    assert len(second.progress.losses) == 4
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_loss_is_the_weighted_mean_over_organ_pixels():
+    logits = torch.zeros(1, 2, 2, 2)
+    labels = torch.tensor([[[1, 0], [0, 1]]])
+    organ = torch.tensor([[[True, True], [True, False]]])
+    loss = weighted_cross_entropy(logits, labels, organ, (1.0, 5.0))
+    assert loss.item() == pytest.approx(np.log(2) * (5 + 1 + 1) / 3, rel=1e-6)
+
+
+def test_batches_repeat_by_seed_and_iteration_and_differ_otherwise():
+    sampler = PatchSampler([examination()], tiny_card(), TrainingSettings(varied=True, lesion_centred=0.5))
+    assert torch.equal(sampler.batch(3)[0], sampler.batch(3)[0])
+    assert not torch.equal(sampler.batch(3)[0], sampler.batch(4)[0])
+
+
+def test_by_default_every_patch_comes_from_a_lesion_slice():
+    images, organ, lesions = blob_examination()
+    only_second = np.zeros_like(lesions)
+    only_second[1] = lesions[1]
+    marked = images.copy()
+    marked[:, 1][:, organ[1]] = 7
+    sampler = PatchSampler(
+        [TrainingExamination("one", marked, organ, only_second)], tiny_card(), TrainingSettings()
+    )
+    for iteration in range(5):
+        batch, _, inside = sampler.batch(iteration)
+        values = batch[:, 0][inside]
+        assert values.median() == pytest.approx(7, abs=1e-4)
+
+
+def test_training_without_any_lesion_is_refused():
+    images, organ, lesions = blob_examination()
+    with pytest.raises(InputError, match="lesion label"):
+        PatchSampler(
+            [TrainingExamination("none", images, organ, lesions & False)], tiny_card(), TrainingSettings()
+        )
+
+
+def test_one_cycle_warms_up_and_ends_near_zero():
+    settings = TrainingSettings(iterations=100, learning_rate=1.0, schedule="one-cycle")
+    rates = [learning_rate_at(i, settings) for i in range(100)]
+    assert max(rates) == pytest.approx(1.0, abs=0.01)
+    assert rates[0] < 0.2
+    assert rates[-1] < 0.02
+
+
+def test_varied_intensities_change_the_organ_and_leave_the_outside_at_zero():
+    images, organ, _ = blob_examination()
+    varied = vary_intensities(images[:, 0], organ[0], [0, 1], np.random.default_rng(0))
+    assert (varied[:, ~organ[0]] == 0).all()
+    assert np.abs(varied - images[:, 0])[:, organ[0]].mean() > 0.01
+    assert np.isfinite(varied).all()
+
+
+def test_only_droppable_pathways_are_dropped():
+    patch = np.ones((3, 4, 4), dtype=np.float32)
+    rng = np.random.default_rng(0)
+    dropped = drop_pathway(patch, [0, 0, 1], [1], 1.0, rng)
+    assert dropped[:2].min() == 1
+    assert dropped[2].max() == 0
+    assert drop_pathway(patch, [0, 0, 1], [], 1.0, rng).min() == 1

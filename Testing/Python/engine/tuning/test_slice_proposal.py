@@ -1,0 +1,71 @@
+"""The slices to correct are those whose mean softmax inside the organ is nearest to 0.5."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import mean_softmax_per_slice
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
+
+ORGAN = np.zeros((6, 8, 8), dtype=bool)
+ORGAN[1:, 2:6, 2:6] = True
+
+
+def _probability(*means: float) -> np.ndarray:
+    """Each slice has one mean everywhere inside the organ and 1 outside, where it must not count."""
+    probability = np.ones(ORGAN.shape)
+    for z, mean in enumerate(means):
+        probability[z][ORGAN[z]] = mean
+    return probability
+
+
+PROBABILITY = _probability(0, 0.1, 0.45, 0.9, 0.3, 0.02)
+
+
+def test_the_mean_is_taken_inside_the_organ() -> None:
+    means = mean_softmax_per_slice(PROBABILITY, ORGAN)
+    assert np.isnan(means[0])
+    assert means[1:] == pytest.approx([0.1, 0.45, 0.9, 0.3, 0.02])
+
+
+def test_slices_come_in_the_order_of_their_distance_to_one_half() -> None:
+    proposals = propose_slices(PROBABILITY, ORGAN, count=None)
+    assert [p.slice for p in proposals] == [2, 4, 1, 3, 5]
+    assert [p.rank for p in proposals] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_any_number_can_be_proposed(count: int) -> None:
+    assert len(propose_slices(PROBABILITY, ORGAN, count=count)) == count
+
+
+def test_more_slices_than_there_are_gives_all() -> None:
+    assert len(propose_slices(PROBABILITY, ORGAN, count=99)) == 5
+
+
+def test_among_lesion_slices_by_the_given_labels() -> None:
+    labels = np.zeros(ORGAN.shape, dtype=bool)
+    labels[[1, 5], 3, 3] = True
+    proposals = propose_slices(PROBABILITY, ORGAN, count=None, among="lesion", lesion_labels=labels)
+    assert [(p.slice, p.lesion_area_voxels) for p in proposals] == [(1, 1), (5, 1)]
+
+
+def test_without_labels_a_lesion_is_what_the_base_cnn_found() -> None:
+    assert [p.slice for p in propose_slices(PROBABILITY, ORGAN, count=None, among="lesion")] == [3]
+
+
+def test_ties_go_to_the_lower_slice() -> None:
+    proposals = propose_slices(_probability(0, 0.4, 0.6, 0.4, 0.6, 0.4), ORGAN, count=None)
+    assert [p.slice for p in proposals] == [1, 2, 3, 4, 5]
+
+
+def test_no_lesion_slice_is_one_sentence() -> None:
+    with pytest.raises(InputError, match="No slice of the baseline shows any lesion"):
+        propose_slices(PROBABILITY * 0.1, ORGAN, among="lesion")
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": -1}, {"among": "everything"}])
+def test_options_that_make_no_sense_are_refused(wrong: dict) -> None:
+    with pytest.raises(InputError, match="use 1 or more slices among"):
+        propose_slices(PROBABILITY, ORGAN, **wrong)
