@@ -37,6 +37,7 @@ MAY_LOAD_TORCH = {
     "engine/lesions/uncertainty.py",
     "engine/network/features.py",
     "engine/network/folded_head.py",
+    "engine/network/frozen_trunk.py",
     "engine/network/model_folder.py",
     "engine/network/network.py",
     "engine/network/prediction.py",
