@@ -27,11 +27,11 @@ from PatientSpecificTuningLib.engine.images.normalization import normalize
 from PatientSpecificTuningLib.engine.lesions.uncertainty import REPETITIONS
 from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
 from PatientSpecificTuningLib.engine.model.card import ModelCard
-from PatientSpecificTuningLib.engine.network.features import FrozenTrunk
 from PatientSpecificTuningLib.engine.network.features import compute_features
-from PatientSpecificTuningLib.engine.network.features import has_fast_bfloat16
-from PatientSpecificTuningLib.engine.network.features import needed_spans
 from PatientSpecificTuningLib.engine.network.features import open_features
+from PatientSpecificTuningLib.engine.network.frozen_trunk import FrozenTrunk
+from PatientSpecificTuningLib.engine.network.frozen_trunk import has_fast_bfloat16
+from PatientSpecificTuningLib.engine.network.frozen_trunk import needed_spans
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,20 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 def repository() -> Path:
     """The folder of the checkout."""
     return REPOSITORY
+
+
+# Rooms whose tests prepare many tiny patients and judge no alignment.
+ROOMS_OF_SHORT_SEARCHES = {"panel", "command_line"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_searches(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Registration that hardly searches, where only what happens around it is tested."""
+    if request.path.parent.name not in ROOMS_OF_SHORT_SEARCHES:
+        yield
+        return
+    from PatientSpecificTuningLib.engine.images import registration
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registration, "_RIGID_ITERATIONS", 3)
+        yield

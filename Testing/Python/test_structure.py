@@ -37,6 +37,7 @@ MAY_LOAD_TORCH = {
     "engine/lesions/uncertainty.py",
     "engine/network/features.py",
     "engine/network/folded_head.py",
+    "engine/network/frozen_trunk.py",
     "engine/network/model_folder.py",
     "engine/network/network.py",
     "engine/network/prediction.py",
@@ -116,6 +117,8 @@ def upward_imports(file: str, imported: set[str]) -> list[str]:
 
 
 LIBRARY_FILES = sorted(path for path in LIBRARY.rglob("*.py"))
+TESTS = Path(__file__).parent
+ROOM_TESTS = sorted(path for path in TESTS.rglob("test_*.py") if path.parent != TESTS)
 
 
 @pytest.mark.parametrize("path", LIBRARY_FILES, ids=_relative)
@@ -158,6 +161,17 @@ def test_a_room_says_in_one_sentence_what_it_is_for(path: Path) -> None:
     tree = _tree(path)
     assert len(tree.body) == 1
     assert (ast.get_docstring(tree) or "").count("\n") == 0
+
+
+@pytest.mark.parametrize("path", ROOM_TESTS, ids=lambda path: path.relative_to(TESTS).as_posix())
+def test_a_test_lies_in_the_room_that_it_tests(path: Path) -> None:
+    room = path.parent.relative_to(TESTS)
+    own = ".".join(("PatientSpecificTuningLib", *room.parts))
+    imported = _modules(ast.walk(_tree(path)))
+    assert (LIBRARY / room).is_dir()
+    # Some reach their room through what the tests beside them share.
+    shared = {path.stem for path in path.parent.glob("*.py")}
+    assert imported & shared or any(f"{module}.".startswith(f"{own}.") for module in imported)
 
 
 @pytest.mark.parametrize("path", sorted((LIBRARY / "engine").rglob("*.py")), ids=_relative)

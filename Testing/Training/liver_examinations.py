@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from PatientSpecificTuningLib.command_line.progress_bar import progress_bars
 from PatientSpecificTuningLib.engine.files.atomic import replace_when_complete
 from PatientSpecificTuningLib.engine.images.preprocessing import preprocess_examination
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.phantoms.liver.phantom import LiverExamination
 from PatientSpecificTuningLib.engine.phantoms.liver.phantom import make_liver_patient
 from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
-from tqdm import tqdm
 
 LEARNED_SEEDS = tuple(range(1000, 1064))
 # Patients of these seeds are never learned from; 1, 4 and 6 chose the class weights and do not judge.
@@ -29,12 +29,15 @@ def prepared_patient(seed: int, card: ModelCard) -> dict[str, TrainingExaminatio
 def learned_examinations(card: ModelCard, work: Path) -> list[TrainingExamination]:
     """All examinations that are learned from, kept in `work` once they are made."""
     examinations = []
-    for seed in tqdm(LEARNED_SEEDS, desc="phantoms"):
-        files = {name: work / "examinations" / f"{seed}-{name}.npz" for name in EXAMINATIONS}
-        if not all(file.is_file() for file in files.values()):
-            for name, examination in prepared_patient(seed, card).items():
-                _keep(examination, files[name])
-        examinations += [_kept(f"{seed} {name}", file) for name, file in files.items()]
+    with progress_bars() as progress:
+        for done, seed in enumerate(LEARNED_SEEDS):
+            progress("Making phantoms", done / len(LEARNED_SEEDS))
+            files = {name: work / "examinations" / f"{seed}-{name}.npz" for name in EXAMINATIONS}
+            if not all(file.is_file() for file in files.values()):
+                for name, examination in prepared_patient(seed, card).items():
+                    _keep(examination, files[name])
+            examinations += [_kept(f"{seed} {name}", file) for name, file in files.items()]
+        progress("Making phantoms", 1.0)
     return examinations
 
 

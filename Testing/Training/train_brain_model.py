@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "PatientSpecificTuning"))
 
@@ -26,6 +25,7 @@ from PatientSpecificTuningLib.engine.network.model_folder import save_model
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
 from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
+from training_bar import training_bar
 
 JUDGED = tuple(source.name for source in SOURCES if source.lesions)
 FEW_LESION_VOXELS = 1000
@@ -93,7 +93,7 @@ def train(
     judging: bool,
     start_from: DualPathwayNetwork | None = None,
 ) -> DualPathwayNetwork:
-    """Train one stage with a progress bar; an interrupted stage continues from its checkpoint.
+    """Train one stage; an interrupted stage continues from its checkpoint.
 
     Args:
         scans: with the weight by which each is drawn.
@@ -110,12 +110,7 @@ def train(
         device="cuda" if cuda else "cpu",
         bf16=cuda or torch.cpu._is_avx512_bf16_supported(),
     )
-    with tqdm(total=chosen.iterations, desc=name) as bar:
-
-        def report(progress) -> None:
-            bar.n = progress.iteration
-            bar.set_postfix(loss=f"{sum(progress.losses[-25:]) / len(progress.losses[-25:]):.3f}")
-
+    with training_bar(name, chosen.iterations) as report:
         network = training.run(checkpoint=work / f"{name}.checkpoint.safetensors", report=report)
     save_model(work / name, card, network)
     return network

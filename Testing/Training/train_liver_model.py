@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "PatientSpecificTuning"))
 
@@ -24,6 +23,7 @@ from PatientSpecificTuningLib.engine.phantoms.liver.tissue_signal import B_VALUE
 from PatientSpecificTuningLib.engine.phantoms.liver.tissue_signal import PHASES
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
 from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
+from training_bar import training_bar
 
 # Departs from the paper's 10,000 iterations at 1e-4, which take most of a day without a GPU.
 SETTINGS = TrainingSettings(
@@ -90,12 +90,7 @@ def main() -> None:
         device="cuda" if cuda else "cpu",
         bf16=cuda or torch.cpu._is_avx512_bf16_supported(),
     )
-    with tqdm(total=SETTINGS.iterations, desc="liver") as bar:
-
-        def report(progress) -> None:
-            bar.n = progress.iteration
-            bar.set_postfix(loss=f"{sum(progress.losses[-25:]) / len(progress.losses[-25:]):.3f}")
-
+    with training_bar("liver", SETTINGS.iterations) as report:
         network = training.run(
             checkpoint=options.work / "liver.checkpoint.safetensors", every=50, report=report
         )

@@ -62,7 +62,7 @@ def _verb(commands: Any, name: str, run: Callable[..., dict[str, Any]], text: st
     )
     command.set_defaults(run=run)
     command.add_argument("--json", action="store_true", help="print the answer as JSON")
-    command.add_argument("--quiet", action="store_true", help="show no progress bars")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
     return command
 
 

@@ -23,7 +23,7 @@ CANCELLED = 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code: 0 done, 1 unexpected, 2 usage or bad input, 3 cancelled.
 
-    Answers go to standard output, as JSON with --json; progress bars and complaints to standard error.
+    Answers go to standard output, as JSON with --json; progress and complaints to standard error.
     """
     parser = build_parser(_Parser)
     try:

@@ -1,7 +1,8 @@
-"""Progress bars on standard error, one for each stage of the work."""
+"""Progress on standard error: a bar for each stage in a terminal, a line for each stage in a log."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +14,13 @@ from ..engine.study.study_progress import StudyProgress
 
 @contextmanager
 def progress_bars(*, shown: bool = True) -> Iterator[Progress | None]:
-    """Yield a progress callback that draws a bar for each stage; None where bars are unwanted or tqdm is missing."""
-    tqdm = _tqdm() if shown else None
-    if tqdm is None:
+    """Yield a progress callback that draws a bar, or prints a line, for each stage; None where it is unwanted."""
+    if not shown:
         yield None
+        return
+    tqdm = _tqdm()
+    if tqdm is None:
+        yield _stage_lines()
         return
     bars: dict[str, Any] = {}
 
@@ -39,10 +43,13 @@ def progress_bars(*, shown: bool = True) -> Iterator[Progress | None]:
 
 @contextmanager
 def cohort_bar(*, shown: bool = True) -> Iterator[Report | None]:
-    """Yield a callback that shows how many patients of a cohort are done and how long the rest takes."""
-    tqdm = _tqdm() if shown else None
-    if tqdm is None:
+    """Yield a callback that shows how far a cohort is: in a bar, or in a line for each patient that is done."""
+    if not shown:
         yield None
+        return
+    tqdm = _tqdm()
+    if tqdm is None:
+        yield _patient_lines()
         return
     with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar:20}| {desc}", dynamic_ncols=True) as bar:
 
@@ -53,8 +60,39 @@ def cohort_bar(*, shown: bool = True) -> Iterator[Report | None]:
         yield report
 
 
+def _stage_lines() -> Progress:
+    latest = ""
+
+    def report(stage: str, _fraction: float) -> None:
+        nonlocal latest
+        if stage != latest:
+            _print_line(stage)
+        latest = stage
+
+    return report
+
+
+def _patient_lines() -> Report:
+    done = 0
+
+    def report(state: StudyProgress) -> None:
+        nonlocal done
+        if state.patients_done > done:
+            _print_line(str(state))
+        done = state.patients_done
+
+    return report
+
+
+def _print_line(text: str) -> None:
+    # A log is read while the work goes on.
+    print(text, file=sys.stderr, flush=True)
+
+
 def _tqdm() -> Any:
-    """The class of bars; None where it is not installed."""
+    """The class of bars; None in a log, where each update would be a line, and where it is not installed."""
+    if not sys.stderr.isatty():
+        return None
     try:
         from tqdm import tqdm
     except ImportError:

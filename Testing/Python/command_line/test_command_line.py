@@ -187,7 +187,7 @@ def test_the_answer_without_json_is_readable_lines(case: Path, cli: Cli) -> None
     assert "mean softmax" in out
 
 
-def test_progress_bars_go_to_standard_error_and_quiet_hides_them(case: Path, cli: Cli) -> None:
+def test_progress_goes_to_standard_error_and_quiet_hides_it(case: Path, cli: Cli) -> None:
     labels = case.parent / "patient" / "baseline_lesion_mask.nii.gz"
     cli("annotate", case, "--labels", labels)
     _, out, err = cli("tune", case, "--iterations", 1, "--json")

@@ -52,14 +52,20 @@ class RunningWorker:
     def answer(self, number: int) -> dict[str, Any]:
         return next(m for m in self.messages() if m["id"] == number and m["type"] != messages.PROGRESS)
 
+    def end(self) -> int:
+        """Close its input, as Slicer does when it quits, and wait for its exit code."""
+        self.process.stdin.close()
+        code = self.process.wait(PATIENCE_S)
+        self.process.stdout.close()
+        return code
 
-@pytest.fixture
+
+@pytest.fixture(scope="module")
 def running() -> Iterator[RunningWorker]:
+    """One worker for every test that leaves it running, as one serves all patients of a session."""
     started = RunningWorker()
     yield started
-    started.process.stdin.close()
-    started.process.wait(PATIENCE_S)
-    started.process.stdout.close()
+    started.end()
 
 
 def _unheard(stage: str, fraction: float) -> None:
@@ -182,7 +188,7 @@ def test_a_verb_that_is_cancelled_anywhere_leaves_no_half_written_files_and_can_
 
 
 def test_a_request_can_be_cancelled_before_it_begins(running) -> None:
-    running.send("cancel", id=2)
+    running.send("cancel", id=running.count + 2)
     assert running.answer(running.send("hello"))["kind"] == "cancelled"
 
 
@@ -191,9 +197,11 @@ def test_what_is_not_a_request_does_not_make_it_deaf(running) -> None:
     assert "does not know" in running.answer(running.send("dance"))["message"]
 
 
-def test_it_ends_when_it_is_told_to_stop(running) -> None:
-    running.send("stop")
-    assert running.process.wait(PATIENCE_S) == 0
+def test_it_ends_when_it_is_told_to_stop() -> None:
+    started = RunningWorker()
+    started.send("stop")
+    assert started.process.wait(PATIENCE_S) == 0
+    started.end()
 
 
 @pytest.mark.parametrize(
@@ -241,17 +249,13 @@ def test_it_ends_when_its_input_closes_even_while_it_works(patient) -> None:
     started = RunningWorker()
     started.send("prepare", **patient)
     next(started.messages())
-    started.process.stdin.close()
-    assert started.process.wait(PATIENCE_S) == 0
-    started.process.stdout.close()
+    assert started.end() == 0
 
 
 def _answer_of_hello_with(folder: Path) -> dict[str, Any]:
     started = RunningWorker(os.environ | {"PYTHONPATH": str(folder)})
     answer = started.answer(started.send("hello"))
-    started.process.stdin.close()
-    started.process.wait(PATIENCE_S)
-    started.process.stdout.close()
+    started.end()
     return answer
 
 

@@ -16,6 +16,7 @@ from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.model.card import Pathway
 
 PATIENCE_S = 120
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..network.features import has_fast_bfloat16
 from ..network.folded_head import FoldedHead
+from ..network.frozen_trunk import has_fast_bfloat16
 
 # What error propagation misses where units pass the kink of the ReLU: it widens the logit's distribution and
 # moves its mean. Measured on sampled voxels of several heads; a test repeats it.

@@ -12,8 +12,8 @@ from torch import nn
 
 from ..errors import Cancelled
 from ..network.features import FeatureStore
-from ..network.features import has_fast_bfloat16
 from ..network.folded_head import FoldedHead
+from ..network.frozen_trunk import has_fast_bfloat16
 from ..network.network import DualPathwayNetwork
 from ..network.network import Head
 from ..network.prediction import ROWS_AT_ONCE

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch import nn
 from torch.nn import functional
 
-from ..network.features import has_fast_bfloat16
+from ..network.frozen_trunk import has_fast_bfloat16
 from ..network.network import Head
 from ..network.random_bits import RandomBits
 

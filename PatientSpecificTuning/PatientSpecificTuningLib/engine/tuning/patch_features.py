@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..network.features import FeatureStore
-from ..network.features import FrozenTrunk
 from ..network.features import compute_features
+from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
 from ..network.patches import cut_patch
 from ..progress import Progress

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from ..errors import Cancelled
 from ..errors import InputError
-from ..network.features import FrozenTrunk
+from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
 from ..network.tuned_head import TunedHead
 from ..progress import Progress

@@ -79,6 +79,7 @@ def _organ_of(mask: sitk.Image) -> np.ndarray:
     return ndimage.binary_erosion(sitk.GetArrayFromImage(mask) > 0, iterations=2)
 
 
+@pytest.mark.long
 def test_known_shifts_are_undone_towards_the_key_volume(corrected) -> None:
     volumes, mask, still = _phantom()
     inside = _organ_of(mask)
@@ -89,10 +90,12 @@ def test_known_shifts_are_undone_towards_the_key_volume(corrected) -> None:
     assert (residual < 0.5).all()
 
 
+@pytest.mark.long
 def test_the_motion_that_is_told_is_the_largest_shift_in_millimetres(corrected) -> None:
     assert corrected[1] == pytest.approx(max(SHIFTS) * SPACING[2], rel=0.15)
 
 
+@pytest.mark.long
 def test_the_key_volume_and_every_grid_stay_as_they_are(corrected) -> None:
     volumes, _, _ = _phantom()
     assert np.array_equal(
@@ -101,6 +104,7 @@ def test_the_key_volume_and_every_grid_stay_as_they_are(corrected) -> None:
     assert {Grid.of(volume) for volume in corrected[0]} == {Grid.of(volumes[0])}
 
 
+@pytest.mark.long
 def test_a_series_that_lies_still_comes_back_unchanged_and_leaves_no_file(
     elastix: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

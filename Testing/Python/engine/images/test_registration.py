@@ -79,6 +79,7 @@ def test_the_result_repeats_exactly(head: sitk.Image) -> None:
     assert align(moving, head).GetParameters() == align(moving, head).GetParameters()
 
 
+@pytest.mark.long
 def test_b_splines_follow_a_deformation(head: sitk.Image) -> None:
     mesh = sitk.BSplineTransformInitializer(head, [2, 2, 2])
     rng = np.random.default_rng(0)

@@ -9,12 +9,9 @@ import pytest
 import torch
 from builders import blob_examination
 from builders import tiny_card
-from hypothesis import given
-from hypothesis import strategies as st
 from PatientSpecificTuningLib.engine.errors import Cancelled
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.network.features import compute_features
-from PatientSpecificTuningLib.engine.network.features import needed_spans
 from PatientSpecificTuningLib.engine.network.features import open_features
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 
@@ -59,17 +56,6 @@ def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(net
     torch.testing.assert_close(
         store.rows(0, len(store)), plain_rows(network, images, small), atol=1e-5, rtol=1e-5
     )
-
-
-@given(size=st.integers(5, 60), first=st.integers(0, 59), length=st.integers(1, 60))
-def test_every_layer_computes_what_the_next_one_needs_and_nothing_beyond_the_slice(size, first, length):
-    first = min(first, size - 1)
-    last = min(size, first + length)
-    rates = (1, 1, 2, 5)
-    spans = needed_spans(first, last, size, rates)
-    assert spans[-1] == (first, last)
-    for before, after, rate in zip(spans[:-1], spans[1:], rates, strict=True):
-        assert before == (max(0, after[0] - rate), min(size, after[1] + rate))
 
 
 def test_bfloat16_features_are_close_and_half_the_size(network, tmp_path):

@@ -158,6 +158,7 @@ def test_features_are_computed_once_for_each_scan(tmp_path, cohort, model, monke
     assert not (tmp_path / "patients" / "p1" / "case").exists()
 
 
+@pytest.mark.long
 def test_other_labels_are_measured_anew(tmp_path, model):
     manifest = write_cohort(tmp_path / "cohort", patients=1)
     run_study(tiny_study(tmp_path / "study", manifest, model))
@@ -171,6 +172,7 @@ def test_other_labels_are_measured_anew(tmp_path, model):
     assert after != before
 
 
+@pytest.mark.long
 def test_a_patient_that_fails_is_reported_and_the_others_go_on(tmp_path, model):
     manifest = write_cohort(tmp_path / "cohort", patients=3)
     study = tiny_study(tmp_path / "study", manifest, model)
@@ -187,6 +189,7 @@ def test_a_patient_that_fails_is_reported_and_the_others_go_on(tmp_path, model):
     assert run_study(study)["patients"] == 3
 
 
+@pytest.mark.long
 def test_selected_slices_without_lesion_are_undefined_and_said_to_be(tmp_path, model):
     manifest = write_cohort(tmp_path / "cohort", patients=2)
     labels = np.zeros((4, 48, 44), np.uint8)
@@ -207,6 +210,7 @@ def test_selected_slices_without_lesion_are_undefined_and_said_to_be(tmp_path, m
     assert (row["cells"]["dice"]["summary"]["n"], row["cells"]["dice"]["comparison"]["pairs"]) == (1, 1)
 
 
+@pytest.mark.long
 def test_a_detection_model_on_liver_phantoms_is_judged_by_its_own_measures(tmp_path):
     pathways = (Pathway("DCE", 16), Pathway("DWI", 3))
     model = write_tiny_model(
@@ -246,6 +250,7 @@ def test_a_detection_model_on_liver_phantoms_is_judged_by_its_own_measures(tmp_p
     assert "phantoms: simulated" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_shards_share_the_patients_and_the_tables_come_afterwards(tmp_path, finished, cohort, model):
     study = tiny_study(tmp_path, cohort, model)
     shares = [run_study(study, RunOptions(shard=Shard(number, 2)))["patients"] for number in (1, 2)]

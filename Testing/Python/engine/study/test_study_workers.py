@@ -57,6 +57,7 @@ def _tables(output: Path, cohort: Path, model: Path) -> bytes:
     return (output / "tables.json").read_bytes()
 
 
+@pytest.mark.long
 def test_two_workers_give_the_same_tables_as_one_process(tmp_path, cohort, model, expected, client):
     study = tiny_study(tmp_path, cohort, model)
     study.save()
@@ -72,6 +73,7 @@ def test_two_workers_give_the_same_tables_as_one_process(tmp_path, cohort, model
     assert _tables(tmp_path, cohort, model) == expected
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_in_the_middle_changes_nothing(tmp_path, cohort, model, expected, client):
     study = tiny_study(tmp_path, cohort, model)
     study.save()
@@ -89,6 +91,7 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(tmp_path, cohort,
     assert _tables(tmp_path, cohort, model) == expected
 
 
+@pytest.mark.long
 def test_a_patient_that_fails_on_a_worker_is_reported(tmp_path, model, client):
     manifest = write_cohort(tmp_path / "cohort", patients=1)
     study = tiny_study(tmp_path / "study", manifest, model)

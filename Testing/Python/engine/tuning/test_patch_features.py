@@ -8,7 +8,7 @@ import torch
 from builders import blob_examination
 from builders import tiny_card
 from PatientSpecificTuningLib.engine.errors import InputError
-from PatientSpecificTuningLib.engine.network.features import FrozenTrunk
+from PatientSpecificTuningLib.engine.network.frozen_trunk import FrozenTrunk
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.tuning.patch_features import FreshPatches
 from PatientSpecificTuningLib.engine.tuning.patch_features import counted_pixels
