@@ -19,9 +19,9 @@ from .case.annotation import labels_on_working_grid
 from .case.annotation import lesion_slices
 from .case.annotation import load_annotation
 from .case.annotation import save_annotation
-from .case.case import EXAMINATIONS
 from .case.case import Case
-from .case.case import case_exists
+from .case.layout import EXAMINATIONS
+from .case.layout import case_exists
 from .case.preparation import Channels
 from .case.preparation import Files
 from .case.preparation import PreparationOptions
@@ -29,7 +29,6 @@ from .case.preparation import examination_inputs
 from .case.preparation import given_files
 from .case.preparation import preprocess_input
 from .case.preparation import record_of
-from .case.provenance import made_before
 from .case.provenance import now
 from .errors import InputError
 from .judging.evaluation import evaluate_result
@@ -129,10 +128,8 @@ def prepare(
     done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
     case = Case.create(Path(folder), model=identity)
     for source, preprocessed in done:
-        target = case.examination_folder(source.name)
-        write_examination(target, preprocessed, network, progress=within(progress, source.name))
-        case.examinations[source.name] = record_of(source, preprocessed)
-        case.save()
+        with case.new_examination(source.name, record_of(source, preprocessed)) as files:
+            write_examination(files, preprocessed, network, progress=within(progress, source.name))
     if with_change and len(case.examinations) == len(EXAMINATIONS):
         # Needed for the table of change; done here, where nobody waits for a click to take effect.
         transform_between(case, progress=within(progress, "both"))
@@ -261,7 +258,7 @@ def tune(
         seed=seed,
     )
     origin = _origin_of_tuning(case, annotation, settings)
-    if (number := made_before(case, "tuned", origin)) is not None:
+    if (number := case.made_before("tuned", origin)) is not None:
         return _tuned_model(case, number)
     card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
@@ -280,7 +277,7 @@ def tune(
             progress=progress,
         )
     )
-    with case.new_version("tuned") as folder:
+    with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
         save_tuned_head(folder, head, {**origin, "created": now()})
     return _tuned_model(case, str(case.current["tuned"]))
@@ -321,10 +318,10 @@ def segment(
     }
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
-    if (number := made_before(case, "results", {**origin, **dropout})) is not None:
+    if (number := case.made_before("results", {**origin, **dropout})) is not None:
         return result(case, number)
-    if made_before(case, "results", {**origin, **WITHOUT_DROPOUT}) is None:
-        with case.new_version("results") as folder:
+    if case.made_before("results", {**origin, **WITHOUT_DROPOUT}) is None:
+        with case.new_version("results", origin={**origin, **WITHOUT_DROPOUT}) as folder:
             segment_examination(case, folder, {**origin, "created": now()}, progress=progress)
     if repetitions > 0:
         compute_uncertainty(case, result(case), dropout, progress=progress)

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..case.case import RESULT_JSON
+from ..case.layout import RESULT_JSON
 from ..errors import InputError
 from ..files.atomic import write_text
 from ..images.geometry import Grid
@@ -125,13 +125,14 @@ def write_result(
 
 
 def add_uncertainty(
+    folder: Path,
     result: Result,
     deviation: NDArray[np.float32],
     working_grid: Grid,
     user_grid: Grid,
     dropout: dict[str, int],
 ) -> None:
-    """Add the uncertainty to a result that has none, run.json last.
+    """Write what the uncertainty adds to a result, or changes of it, into an empty folder.
 
     Args:
         deviation: standard deviation of the lesion softmax, float32 (Z, Y, X) on the working grid.
@@ -140,10 +141,9 @@ def add_uncertainty(
     Raises:
         InputError: the result is damaged, the disk is full or the folder cannot be written to.
     """
-    folder = result.folder
     returned = return_to_user_grid(deviation, working_grid, user_grid, labels=False)
     write_volume(returned, folder / UNCERTAINTY)
-    labels, probability = _read_back(folder / LESION_LABELS), _read_back(folder / PROBABILITY)
+    labels, probability = _read_back(result.folder / LESION_LABELS), _read_back(result.probability)
     _write_table(folder, labels.astype(np.int32), probability, sitk.GetArrayFromImage(returned), user_grid)
     write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
 
