@@ -35,6 +35,8 @@ from .judging.evaluation import evaluate_result
 from .lesions.lesions import binarize
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
+from .lesions.results import checked_run
+from .lesions.results import require_dropout
 from .lesions.segmentation import compute_uncertainty
 from .lesions.segmentation import segment_examination
 from .lesions.segmentation import transform_between
@@ -307,13 +309,14 @@ def segment(
         InputError: the examination is not prepared, or there is no such tuned version.
     """
     case = _opened(case)
+    require_dropout(repetitions, seed)
     tuned = _tuned_number(case, weights)
     origin = {
         "model": case.model,
         "examination": examination,
         "input": case.record(examination).fingerprint(),
         "tuned": tuned,
-        "annotation": None if tuned is None else case.version_info("tuned", tuned)["annotation"],
+        "annotation": None if tuned is None else case.version_info("tuned", tuned).get("annotation"),
         "with_change": examination == "followup" and "baseline" in case.examinations,
     }
     # Lesions alone are those of any result, whatever its uncertainty.
@@ -363,7 +366,8 @@ def result(case: CaseLike, number: str = "current") -> Result:
     if chosen is None:
         message = f"{case.folder} has no result yet; run segment first."
         raise InputError(message)
-    return Result(chosen, case.version_folder("results", chosen), case.version_info("results", chosen))
+    folder = case.version_folder("results", chosen)
+    return Result(chosen, folder, checked_run(folder, case.version_info("results", chosen)))
 
 
 def _origin_of_tuning(case: Case, annotation: Annotation, settings: TuningSettings) -> dict[str, Any]:

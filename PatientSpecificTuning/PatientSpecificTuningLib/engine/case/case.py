@@ -257,7 +257,9 @@ class Case:
             versions.drop(folder)
 
     def _require_unused(self, tuned: str) -> None:
-        resting = [n for n in self.versions("results") if self.version_info("results", n)["tuned"] == tuned]
+        resting = [
+            n for n in self.versions("results") if self.version_info("results", n).get("tuned") == tuned
+        ]
         if resting:
             message = f"The tuned version {tuned} made the results {', '.join(resting)}; remove these first."
             raise InputError(message)

@@ -12,6 +12,7 @@ from ..errors import InputError
 from .dicom_slices import DicomSlice
 from .dicom_slices import read_slice
 from .dicom_slices import require_regular
+from .formats import require_utf8
 from .limits import require_size
 
 _SUFFIXES = (".dcm", ".ima", ".dicom")
@@ -32,6 +33,7 @@ def dicom_volumes(folder: Path, name: str) -> list[list[str]]:
         InputError: the folder holds no series or several, a file of it is damaged, the volumes differ in their
             slices, or the slices lie irregularly.
     """
+    _require_plain_files(folder, name)
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(series) != 1:
         message = (
@@ -86,6 +88,20 @@ def _read(file: str, what: str) -> DicomSlice:
         raise InputError(message) from error
 
 
+def _require_plain_files(folder: Path, name: str) -> None:
+    """The library would wait for a pipe, and ends the process at a name that is not UTF-8."""
+    for entry in os.scandir(folder):
+        require_utf8(Path(entry.path), name)
+        if entry.is_symlink() and not os.path.exists(entry.path):
+            message = (
+                f"{entry.path} in the folder for the {name} is a link to nothing; restore what it leads to."
+            )
+            raise InputError(message)
+        if not entry.is_file() and not entry.is_dir():
+            message = f"{entry.path} in the folder for the {name} is no file; remove it."
+            raise InputError(message)
+
+
 def _require_all_read(folder: Path, name: str, files: Sequence[str]) -> None:
     """The library leaves out what it cannot read; a slice would be missing without a word."""
     read = {os.path.basename(file) for file in files}
@@ -99,12 +115,9 @@ def _require_all_read(folder: Path, name: str, files: Sequence[str]) -> None:
 
 
 def _looks_like_dicom(entry: os.DirEntry[str]) -> bool:
-    if entry.name.startswith(".") or entry.is_dir():
+    if entry.name.startswith(".") or not entry.is_file():
         return False
     if entry.name.lower().endswith(_SUFFIXES):
         return True
-    try:
-        with open(entry.path, "rb") as stream:
-            return stream.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
-    except OSError:
-        return entry.is_symlink()
+    with open(entry.path, "rb") as stream:
+        return stream.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC

@@ -87,6 +87,14 @@ class Grid:
         indices = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), axis=-1).reshape(-1, 3)
         return np.asarray(self.origin) + (indices * self.spacing) @ self.axes.T
 
+    def shows(self, image: sitk.Image) -> bool:
+        """Whether any voxel of a mask, which is not empty, lies inside this grid."""
+        indices = np.argwhere(sitk.GetArrayViewFromImage(image) > 0)[:, ::-1]
+        own = Grid.of(image)
+        points = own.origin + (indices * own.spacing) @ own.axes.T
+        steps = (points - self.origin) @ np.linalg.inv(self.axes).T / self.spacing
+        return bool(((steps > -0.5) & (steps < np.asarray(self.size) - 0.5)).all(axis=1).any())
+
     @property
     def axes(self) -> NDArray[np.float64]:
         """Direction cosines, one column per axis."""

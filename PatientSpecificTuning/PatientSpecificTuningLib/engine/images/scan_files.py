@@ -18,6 +18,7 @@ from .file_names import named_file
 from .file_names import sequence_of
 from .file_names import visit_order
 from .formats import IMAGE_SUFFIXES
+from .formats import require_utf8
 
 
 @dataclass
@@ -92,6 +93,8 @@ def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
 def _relative_paths(folder: Path, match: str) -> tuple[list[Path], list[Path]]:
     paths = sorted(p for p in folder.rglob("*") if p.name.lower().endswith(IMAGE_SUFFIXES) and p.is_file())
     inside = [p.relative_to(folder) for p in paths]
+    for path in paths:
+        require_utf8(path, "image")
     kept = [
         i
         for i, relative in enumerate(inside)

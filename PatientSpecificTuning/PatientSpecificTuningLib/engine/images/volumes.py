@@ -16,6 +16,7 @@ from .dicom_folder import dicom_volumes
 from .dicom_folder import read_dicom_volume
 from .formats import IMAGE_SUFFIXES
 from .formats import SINGLE_DICOM_SUFFIXES
+from .formats import require_utf8
 from .geometry import check_geometry
 from .limits import require_size
 from .nifti_file import is_nifti
@@ -83,7 +84,7 @@ def count_volumes(path: Path, name: str) -> int:
         _require_known_format(path, name)
         reader.ReadImageInformation()
     except RuntimeError as error:
-        raise InputError(_unreadable(path, name)) from error
+        raise InputError(_unreadable(path, name, error)) from error
     require_size(f"{name} {path}", reader.GetSize(), reader.GetNumberOfComponents())
     return math.prod(reader.GetSize()[3:]) * reader.GetNumberOfComponents()
 
@@ -160,7 +161,7 @@ def _read(path: Path, name: str) -> list[sitk.Image]:
         _require_intact(path, name)
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        raise InputError(_unreadable(path, name)) from error
+        raise InputError(_unreadable(path, name, error)) from error
     if "complex" in image.GetPixelIDTypeAsString():
         message = f"The {name} {path} has complex values; export its magnitude."
         raise InputError(message)
@@ -173,7 +174,7 @@ def _require_intact(path: Path, name: str) -> None:
     try:
         problem = nifti_problem(path)
     except ValueError as error:
-        raise InputError(_unreadable(path, name)) from error
+        raise InputError(_unreadable(path, name, error)) from error
     except OSError as error:
         message = f"The {name} {path} cannot be read ({error.strerror or error}); check that you may read it."
         raise InputError(message) from error
@@ -185,14 +186,10 @@ def _require_intact(path: Path, name: str) -> None:
 
 
 def _require_existing(path: Path, name: str) -> None:
+    require_utf8(path, name)
     try:
         there = path.exists()
         regular = path.is_file() or path.is_dir()
-        str(path).encode("utf-8")
-    except UnicodeEncodeError as error:
-        shown = str(path).encode("utf-8", "replace").decode("utf-8")
-        message = f"The name of the {name} {shown} is not UTF-8; rename the file."
-        raise InputError(message) from error
     except (OSError, ValueError) as error:
         message = f"The {name} {path} cannot be reached ({error}); check the path."
         raise InputError(message) from error
@@ -210,7 +207,15 @@ def _require_known_format(path: Path, name: str) -> None:
         raise InputError(_unreadable(path, name))
 
 
-def _unreadable(path: Path, name: str) -> str:
+def _unreadable(path: Path, name: str, error: Exception | None = None) -> str:
+    reason = str(error).lower()
+    if "orthonormal" in reason or "direction cosines" in reason:
+        return (
+            f"The {name} {path} has axes that are not at right angles (gantry tilt or shear); resample it to a regular"
+            " grid."
+        )
+    if "allocate memory" in reason or "bad_alloc" in reason:
+        return f"The {name} {path} is too large for the memory; crop it or close other programs."
     return f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
 
 

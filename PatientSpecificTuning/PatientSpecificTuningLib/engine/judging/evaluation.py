@@ -105,7 +105,11 @@ def _write_detections(folder: Path, result: Result, match: Match, grid: Grid) ->
 
 
 def _on_grid(path: Path, name: str, grid: Grid) -> NDArray[np.bool_]:
-    return sitk.GetArrayFromImage(resample_labelmap(read_labelmap(path, name), grid)) > 0
+    mask = read_labelmap(path, name)
+    if sitk.GetArrayViewFromImage(mask).any() and not grid.shows(mask):
+        message = f"The {name} {path} lies beside the images; check that it belongs to this examination."
+        raise InputError(message)
+    return sitk.GetArrayFromImage(resample_labelmap(mask, grid)) > 0
 
 
 def _spacing(grid: Grid) -> tuple[float, float, float]:

@@ -11,12 +11,15 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from ..case.layout import EXAMINATIONS
 from ..case.layout import RESULT_JSON
 from ..errors import InputError
+from ..files import json_values
 from ..files.atomic import write_text
 from ..images.geometry import Grid
 from ..images.geometry import return_to_user_grid
 from ..images.volumes import write_volume
+from ..network.seed import LARGEST_SEED
 from .change import ChangeRow
 from .change import compare_lesions
 from .change import write_change_table
@@ -29,6 +32,7 @@ LABELMAP, PROBABILITY, UNCERTAINTY = "labelmap.nii.gz", "probability.nii.gz", "u
 LESION_LABELS = "lesion_labels.nii.gz"
 BASELINE_LESIONS = "baseline_lesions.nii.gz"
 LESION_TABLE, CHANGE_TABLE = "lesions.csv", "change.csv"
+MOST_REPETITIONS = 10_000
 WITHOUT_DROPOUT = {"repetitions": 0, "seed": 0}
 DETECTIONS, DETECTION_TABLE = "detections.nii.gz", "detections.csv"
 
@@ -75,6 +79,39 @@ class Result:
     def uncertainty(self) -> Path | None:
         """Standard deviation over Monte Carlo dropout on the user's grid; None where there were no repetitions."""
         return self.folder / UNCERTAINTY if self.run["repetitions"] > 0 else None
+
+
+def checked_run(folder: Path, info: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says, where it says what every result says.
+
+    Raises:
+        InputError: something is missing or of another kind.
+    """
+    try:
+        json_values.choice(info["examination"], EXAMINATIONS)
+        if info["tuned"] is not None:
+            json_values.text(info["tuned"])
+        for name in ("lesions", "repetitions"):
+            json_values.integer(info[name], 0)
+        json_values.number(info["volume_ml"], 0)
+    except (KeyError, ValueError) as error:
+        message = f"{folder / RESULT_JSON} is damaged ({error}); remove this result and segment again."
+        raise InputError(message) from error
+    return info
+
+
+def require_dropout(repetitions: int, seed: int) -> None:
+    """Refuse a number of repetitions, or a seed, that no memory and no source of random numbers takes.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+    if not 0 <= repetitions <= MOST_REPETITIONS or not 0 <= seed <= LARGEST_SEED:
+        message = (
+            f"The uncertainty cannot be computed with {repetitions} repetitions and the seed {seed}; use up to"
+            f" {MOST_REPETITIONS} repetitions and a seed from 0 to {LARGEST_SEED}."
+        )
+        raise InputError(message)
 
 
 @dataclass(frozen=True)
