@@ -16,6 +16,7 @@ from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.case.examination_record import ExaminationRecord
 from PatientSpecificTuningLib.engine.case.layout import remove_unfinished
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.files.content_hash import ContentHash
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 
@@ -60,13 +61,15 @@ def test_what_another_process_prepared_meanwhile_is_kept(case: Case) -> None:
 
 def test_an_examination_that_another_process_prepared_from_other_images_is_not_replaced(case: Case) -> None:
     other = Case.open(case.folder)
-    with (
-        pytest.raises(InputError, match="prepared meanwhile"),
-        other.new_examination("followup", _record("3")) as f,
-    ):
-        (f / "images.npy").write_bytes(b"mine")
-        with case.new_examination("followup", _record("2")) as files:
-            (files / "images.npy").write_bytes(b"theirs")
+
+    def both() -> None:
+        with other.new_examination("followup", _record("3")) as mine:
+            (mine / "images.npy").write_bytes(b"mine")
+            with case.new_examination("followup", _record("2")) as theirs:
+                (theirs / "images.npy").write_bytes(b"theirs")
+
+    with pytest.raises(InputError, match="prepared meanwhile"):
+        both()
     assert (case.folder / "followup" / "images.npy").read_bytes() == b"theirs"
     assert Case.open(case.folder).record("followup").sequences["FLAIR"].sha256 == "2"
 
@@ -82,23 +85,27 @@ def test_two_that_make_the_same_version_at_once_make_one(case: Case) -> None:
 
 def test_a_result_of_a_tuned_version_that_was_removed_meanwhile_is_not_kept(case: Case) -> None:
     _version(case, "tuned", {"seed": 1})
-    with (
-        pytest.raises(InputError, match="has no tuned version 0001"),
-        case.new_version("results", origin={"tuned": "0001"}) as folder,
-    ):
-        (folder / "run.json").write_text('{"tuned": "0001"}')
-        Case.open(case.folder).remove_version("tuned", "0001")
+
+    def segment() -> None:
+        with case.new_version("results", origin={"tuned": "0001"}) as folder:
+            (folder / "run.json").write_text('{"tuned": "0001"}')
+            Case.open(case.folder).remove_version("tuned", "0001")
+
+    with pytest.raises(InputError, match="has no tuned version 0001"):
+        segment()
     assert case.versions("results") == []
 
 
 def test_an_addition_to_a_result_that_was_removed_meanwhile_leaves_nothing(case: Case) -> None:
     _version(case, "results", {"tuned": None})
-    with (
-        pytest.raises(InputError, match="has no results version 0001"),
-        case.additions("results", "0001") as folder,
-    ):
-        (folder / "uncertainty.nii.gz").write_bytes(b"x")
-        Case.open(case.folder).remove_version("results", "0001")
+
+    def add() -> None:
+        with case.additions("results", "0001") as folder:
+            (folder / "uncertainty.nii.gz").write_bytes(b"x")
+            Case.open(case.folder).remove_version("results", "0001")
+
+    with pytest.raises(InputError, match="has no results version 0001"):
+        add()
     assert os.listdir(case.folder / "results") == []
 
 
@@ -126,15 +133,17 @@ def test_a_removal_that_is_killed_leaves_the_pointer_on_a_version(case: Case, mo
     assert case.versions("tuned") == ["0001", "0002"]
 
 
-@pytest.mark.parametrize("kind", ["tuned", "results"])
+@pytest.mark.parametrize(("kind", "final"), [("tuned", "provenance.json"), ("results", "run.json")])
 def test_a_case_that_is_removed_while_something_runs_is_told_and_not_made_again(
-    case: Case, kind: str
+    case: Case, kind: str, final: str
 ) -> None:
-    with pytest.raises(InputError, match="is not a case folder"), case.new_version(kind):
-        shutil.rmtree(case.folder)
-        (case.folder / kind / ".again").mkdir(parents=True)
-        (case.folder / kind / ".again").rmdir()
-        raise InputError(case._gone())
+    def removed_meanwhile() -> None:
+        with case.new_version(kind) as folder:
+            shutil.rmtree(case.folder)
+            write_text(folder / final, "{}")
+
+    with pytest.raises(InputError, match="is not a case folder"):
+        removed_meanwhile()
     assert not case.folder.exists()
 
 

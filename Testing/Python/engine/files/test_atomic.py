@@ -31,9 +31,14 @@ with replace_when_complete(Path(sys.argv[1])) as temporary:
 def test_a_write_that_fails_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "kept.json"
     write_text(target, "old")
-    with pytest.raises(ZeroDivisionError), replace_when_complete(target) as temporary:
-        temporary.write_text("half")
-        _ = 1 / 0
+
+    def fail() -> None:
+        with replace_when_complete(target) as temporary:
+            temporary.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["kept.json"]
 

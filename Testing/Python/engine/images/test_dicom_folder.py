@@ -66,7 +66,7 @@ def test_a_regular_stack_in_an_oblique_plane_with_rounded_positions_is_taken(tmp
 def test_a_missing_slice_is_seen(tmp_path: Path, missing: int) -> None:
     folder = _write(tmp_path / "dicom", _stack())
     (folder / f"{missing:03d}.dcm").unlink()
-    with pytest.raises(InputError, match="gaps of 3 to 6 mm .* slices are missing"):
+    with pytest.raises(InputError, match=r"gaps of 3 to 6 mm .* slices are missing"):
         count_volumes(folder, "FLAIR")
 
 
@@ -84,7 +84,7 @@ def test_a_tilted_gantry_is_seen(tmp_path: Path) -> None:
 
 def test_slices_of_another_direction_are_seen(tmp_path: Path) -> None:
     turned = ["1\\0\\0\\0\\1\\0"] * (SLICES - 1) + ["1\\0\\0\\0\\0.999\\0.0447"]
-    with pytest.raises(InputError, match="different directions|images at each slice|gaps"):
+    with pytest.raises(InputError, match=r"different directions|images at each slice|gaps"):
         read_volume(_write(tmp_path / "dicom", _stack(), orientations=turned), "FLAIR")
 
 
