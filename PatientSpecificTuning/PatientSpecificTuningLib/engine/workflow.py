@@ -323,12 +323,15 @@ def segment(
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := case.made_before("results", {**origin, **dropout})) is not None:
         return result(case, number)
-    if case.made_before("results", {**origin, **WITHOUT_DROPOUT}) is None:
+    number = case.made_before("results", {**origin, **WITHOUT_DROPOUT})
+    if number is None:
         with case.new_version("results", origin={**origin, **WITHOUT_DROPOUT}) as folder:
             segment_examination(case, folder, {**origin, "created": now()}, progress=progress)
+        # Read now: another process may move the pointer while the uncertainty is computed.
+        number = str(case.current["results"])
     if repetitions > 0:
-        compute_uncertainty(case, result(case), dropout, progress=progress)
-    return result(case)
+        compute_uncertainty(case, result(case, number), dropout, progress=progress)
+    return result(case, number)
 
 
 def evaluate(

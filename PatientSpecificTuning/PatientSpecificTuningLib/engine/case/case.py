@@ -106,6 +106,7 @@ class Case:
             if model is not None and self.model.get("sha256") != model:
                 message = f"The case folder {self.folder} now holds another case; open it again."
                 raise InputError(message)
+            layout.remove_unfinished(self.folder)
             yield
 
     def examination_folder(self, name: str) -> Path:
