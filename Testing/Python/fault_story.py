@@ -83,17 +83,13 @@ class Story:
         before = observed(self.case)
         next_process()
         at = {"killed": killed_at, "full disk": full_from, "read-only": read_only_from}.get(fault)
-        fell = False
         if at is None:
             self._two_processes(name, point)
             return
         with POINTS.listening(self.case, at(point)):
-            try:
-                self.steps[name]()
-            except EXPECTED[fault] as error:
-                fell = True
-                assert len(str(error).splitlines()) <= 1
-        assert fell or fault != "killed", "the process went on"
+            raised = _raised(self.steps[name], EXPECTED[fault])
+        assert len(str(raised or "").splitlines()) <= 1
+        assert raised is not None or fault != "killed", "the process went on"
         _require_between(observed(self.case), before, self._after[name])
         next_process()
         with suppress(InputError):
@@ -132,6 +128,14 @@ class Story:
         patch.setattr(workflow, "TuningSettings", functools.partial(workflow.TuningSettings, patch_pool=5))
         patch.setattr(workflow, "now", lambda: "2020-01-01T00:00:00+00:00")
         patch.setattr(segmentation, "align", lambda *_, **__: sitk.Euler3DTransform())
+
+
+def _raised(step: Callable[[], object], kind: type[BaseException]) -> BaseException | None:
+    try:
+        step()
+    except kind as error:
+        return error
+    return None
 
 
 def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], object]]:

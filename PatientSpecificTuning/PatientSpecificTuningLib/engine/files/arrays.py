@@ -33,7 +33,10 @@ def open_array(path: Path, *, dtypes: tuple[type, ...], dimensions: int) -> NDAr
     """
     try:
         array = np.load(path, mmap_mode="r")
-    except (EOFError, RecursionError, MemoryError, OverflowError, SyntaxError, TypeError) as error:
+    except OSError:
+        raise
+    except Exception as error:
+        # Its header is Python text, which can be damaged in as many ways as Python has errors.
         raise ValueError(str(error)) from error
     if not isinstance(array, np.ndarray) or array.dtype not in dtypes or array.ndim != dimensions:
         message = "of another type than expected"
