@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..engine.network.seed import LARGEST_SEED
+
 
 def slices(text: str) -> int | str:
     """A positive number, or all as it is."""
@@ -47,6 +49,9 @@ def number(text: str) -> int:
         raise argparse.ArgumentTypeError(message) from None
     if value < 0:
         message = f"{text} is negative"
+        raise argparse.ArgumentTypeError(message)
+    if value > LARGEST_SEED:
+        message = f"{text[:20]} is larger than {LARGEST_SEED}"
         raise argparse.ArgumentTypeError(message)
     return value
 

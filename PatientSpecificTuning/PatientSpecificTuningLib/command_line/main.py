@@ -6,12 +6,18 @@ import argparse
 import json
 import sys
 import traceback
+from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
 from ..engine.errors import InputError
+from ..engine.images.formats import require_utf8
 from .arguments import build_parser
+from .interruption import ended_like_ctrl_c
+from .library_lines import kept_aside
 from .progress_bar import progress_bars
 
 DONE = 0
@@ -30,8 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser.parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
+    with kept_aside() as library_lines:
+        return _run(options, library_lines)
+
+
+def _run(options: argparse.Namespace, library_lines: Callable[[], list[str]]) -> int:
     try:
-        with progress_bars(shown=not options.quiet) as progress:
+        _require_text(vars(options))
+        with progress_bars(shown=not options.quiet) as progress, ended_like_ctrl_c():
             answer = options.run(options, progress)
     except InputError as error:
         return _complain(str(error), BAD_INPUT)
@@ -42,12 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("Cancelled; what was complete is kept, run again to go on.", CANCELLED)
     except Exception:
+        print("\n".join(library_lines()), file=sys.stderr)
         traceback.print_exc()
         return _complain("Something unexpected happened; please report the lines above.", UNEXPECTED)
     # A process that only helps another one has no answer of its own.
     if answer:
         _show(answer, as_json=options.json)
     return DONE
+
+
+def _require_text(options: Mapping[str, object]) -> None:
+    """Refuse arguments that are not UTF-8, since libraries end the process at such a path."""
+    for name, value in options.items():
+        for entry in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(entry, str | Path):
+                require_utf8(Path(entry), name.replace("_", " "))
 
 
 class _Parser(argparse.ArgumentParser):

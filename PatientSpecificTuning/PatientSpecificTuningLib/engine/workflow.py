@@ -19,9 +19,9 @@ from .case.annotation import labels_on_working_grid
 from .case.annotation import lesion_slices
 from .case.annotation import load_annotation
 from .case.annotation import save_annotation
-from .case.case import EXAMINATIONS
 from .case.case import Case
-from .case.case import case_exists
+from .case.layout import EXAMINATIONS
+from .case.layout import case_exists
 from .case.preparation import Channels
 from .case.preparation import Files
 from .case.preparation import PreparationOptions
@@ -29,13 +29,14 @@ from .case.preparation import examination_inputs
 from .case.preparation import given_files
 from .case.preparation import preprocess_input
 from .case.preparation import record_of
-from .case.provenance import made_before
 from .case.provenance import now
 from .errors import InputError
 from .judging.evaluation import evaluate_result
 from .lesions.lesions import binarize
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
+from .lesions.results import checked_run
+from .lesions.results import require_dropout
 from .lesions.segmentation import compute_uncertainty
 from .lesions.segmentation import segment_examination
 from .lesions.segmentation import transform_between
@@ -129,10 +130,8 @@ def prepare(
     done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
     case = Case.create(Path(folder), model=identity)
     for source, preprocessed in done:
-        target = case.examination_folder(source.name)
-        write_examination(target, preprocessed, network, progress=within(progress, source.name))
-        case.examinations[source.name] = record_of(source, preprocessed)
-        case.save()
+        with case.new_examination(source.name, record_of(source, preprocessed)) as files:
+            write_examination(files, preprocessed, network, progress=within(progress, source.name))
     if with_change and len(case.examinations) == len(EXAMINATIONS):
         # Needed for the table of change; done here, where nobody waits for a click to take effect.
         transform_between(case, progress=within(progress, "both"))
@@ -261,7 +260,7 @@ def tune(
         seed=seed,
     )
     origin = _origin_of_tuning(case, annotation, settings)
-    if (number := made_before(case, "tuned", origin)) is not None:
+    if (number := case.made_before("tuned", origin)) is not None:
         return _tuned_model(case, number)
     card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
@@ -280,7 +279,7 @@ def tune(
             progress=progress,
         )
     )
-    with case.new_version("tuned") as folder:
+    with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
         save_tuned_head(folder, head, {**origin, "created": now()})
     return _tuned_model(case, str(case.current["tuned"]))
@@ -310,25 +309,29 @@ def segment(
         InputError: the examination is not prepared, or there is no such tuned version.
     """
     case = _opened(case)
+    require_dropout(repetitions, seed)
     tuned = _tuned_number(case, weights)
     origin = {
         "model": case.model,
         "examination": examination,
         "input": case.record(examination).fingerprint(),
         "tuned": tuned,
-        "annotation": None if tuned is None else case.version_info("tuned", tuned)["annotation"],
+        "annotation": None if tuned is None else case.version_info("tuned", tuned).get("annotation"),
         "with_change": examination == "followup" and "baseline" in case.examinations,
     }
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
-    if (number := made_before(case, "results", {**origin, **dropout})) is not None:
+    if (number := case.made_before("results", {**origin, **dropout})) is not None:
         return result(case, number)
-    if made_before(case, "results", {**origin, **WITHOUT_DROPOUT}) is None:
-        with case.new_version("results") as folder:
+    number = case.made_before("results", {**origin, **WITHOUT_DROPOUT})
+    if number is None:
+        with case.new_version("results", origin={**origin, **WITHOUT_DROPOUT}) as folder:
             segment_examination(case, folder, {**origin, "created": now()}, progress=progress)
+        # Read now: another process may move the pointer while the uncertainty is computed.
+        number = str(case.current["results"])
     if repetitions > 0:
-        compute_uncertainty(case, result(case), dropout, progress=progress)
-    return result(case)
+        compute_uncertainty(case, result(case, number), dropout, progress=progress)
+    return result(case, number)
 
 
 def evaluate(
@@ -366,7 +369,8 @@ def result(case: CaseLike, number: str = "current") -> Result:
     if chosen is None:
         message = f"{case.folder} has no result yet; run segment first."
         raise InputError(message)
-    return Result(chosen, case.version_folder("results", chosen), case.version_info("results", chosen))
+    folder = case.version_folder("results", chosen)
+    return Result(chosen, folder, checked_run(folder, case.version_info("results", chosen)))
 
 
 def _origin_of_tuning(case: Case, annotation: Annotation, settings: TuningSettings) -> dict[str, Any]:

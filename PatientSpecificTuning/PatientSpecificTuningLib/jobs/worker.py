@@ -46,10 +46,13 @@ class Worker:
 
     def _read(self) -> None:
         reader = messages.LineReader()
-        while line := self._source.readline():
-            for message in reader.feed(line)[0]:
-                self._heard(message)
-        _end()
+        try:
+            while line := self._source.readline():
+                for message in reader.feed(line)[0]:
+                    self._heard(message)
+        finally:
+            # A worker that hears nothing more must not stay.
+            _end()
 
     def _heard(self, message: dict[str, Any]) -> None:
         number, verb, arguments = (message.get(name) for name in ("id", "verb", "arguments"))
@@ -59,7 +62,9 @@ class Worker:
             # One that cannot be answered must not make the worker deaf for the next.
             print(f"A request was not understood: {message}", file=sys.stderr)
         elif verb == "cancel":
-            self._cancelled.add(arguments.get("id"))
+            cancelled = arguments.get("id")
+            if isinstance(cancelled, int):
+                self._cancelled.add(cancelled)
         else:
             self._requests.put(message)
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import slicer
 
+from ..engine.case.layout import remove_unfinished
 from ..engine.errors import InputError
-from ..engine.files.atomic import remove_unfinished
 from ..jobs.client import WorkerClient
 from ..jobs.signals import Signal
 

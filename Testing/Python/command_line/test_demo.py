@@ -78,8 +78,8 @@ def test_the_demo_leaves_everything_it_promises_on_the_input_grid(
 def test_corrections_come_from_the_proposed_slices_only(patient: Path, model: Path, tmp_path: Path) -> None:
     assert _demo(tmp_path / "out", model, "--case", patient, "--slices", 1, "--among", "lesion") == 0
     annotation = tmp_path / "out" / "case" / "baseline" / "annotation"
-    slices = json.loads((annotation / "slices.json").read_text(encoding="utf-8"))["slices"]
-    labels = sitk.GetArrayFromImage(sitk.ReadImage(str(annotation / "labels.nii.gz")))
+    kept = json.loads((annotation / "slices.json").read_text(encoding="utf-8"))
+    slices, labels = kept["slices"], sitk.GetArrayFromImage(sitk.ReadImage(str(annotation / kept["labels"])))
     assert len(slices) == 1
     assert list(np.flatnonzero(labels.any(axis=(1, 2)))) == slices
 

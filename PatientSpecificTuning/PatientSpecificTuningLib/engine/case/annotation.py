@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +15,20 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files import json_values
+from ..files.atomic import make_folder
 from ..files.atomic import write_text
+from ..files.json_file import read_json_object
 from ..images.geometry import Grid
 from ..images.geometry import resample_labelmap
 from ..images.volumes import read_labelmap
 from ..images.volumes import write_volume
 from .case import Case
 
-LABELS_NAME = "labels.nii.gz"
 SLICES_NAME = "slices.json"
+# What earlier versions of the program called the labels.
+EARLIER_LABELS_NAME = "labels.nii.gz"
+_LABELS_NAME = re.compile(r"labels(-[0-9a-f]{12})?\.nii\.gz")
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,20 @@ class Annotation:
         return digest.hexdigest()
 
     def write_to(self, folder: Path, grid: Grid) -> None:
-        """Write labels, then the list of corrected slices, into a folder."""
-        write_volume(grid.image(self.labels.astype(np.uint8)), folder / LABELS_NAME)
-        values = {"slices": list(self.slices), "sha256": self.sha256}
+        """Write labels, then the list of corrected slices, which names the labels that it belongs to.
+
+        Until the list is replaced, the earlier labels and the earlier list count together.
+        """
+        every_label = hashlib.sha256(np.packbits(self.labels).tobytes()).hexdigest()
+        name = f"labels-{every_label[:12]}.nii.gz"
+        write_volume(grid.image(self.labels.astype(np.uint8)), folder / name)
+        values = {"slices": list(self.slices), "sha256": self.sha256, "labels": name}
         write_text(folder / SLICES_NAME, json.dumps(values, indent=2) + "\n")
+        for earlier in folder.glob("labels*.nii.gz"):
+            if earlier.name != name and not earlier.is_dir():
+                # Somebody may read it on Windows; then the next corrections remove it.
+                with suppress(OSError):
+                    earlier.unlink()
 
 
 def labels_on_working_grid(case: Case, path: Path, name: str) -> NDArray[np.bool_]:
@@ -81,7 +98,9 @@ def save_annotation(case: Case, labels: NDArray[np.bool_], slices: Sequence[int]
         message = f"{problem}, whose slices are 0 to {labels.shape[0] - 1}; name slices in that range."
         raise InputError(message)
     annotation = Annotation(labels, chosen)
-    annotation.write_to(case.annotation_folder, case.record("baseline").working_grid)
+    with case.alone():
+        make_folder(case.annotation_folder)
+        annotation.write_to(case.annotation_folder, case.record("baseline").working_grid)
     return annotation
 
 
@@ -106,12 +125,34 @@ def load_tuned_annotation(case: Case, number: str) -> Annotation:
 def _read(folder: Path, case: Case) -> Annotation:
     path = folder / SLICES_NAME
     try:
-        slices = json.loads(path.read_text(encoding="utf-8"))["slices"]
+        values = read_json_object(path)
+        slices = json_values.entries(values["slices"], _slice)
+        name = json_values.text(values.get("labels", EARLIER_LABELS_NAME))
     except FileNotFoundError as error:
         message = f"No slice of the baseline in {case.folder} is corrected yet; run annotate with its lesion labels."
         raise InputError(message) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{path} is damaged; run annotate again with the lesion labels."
-        raise InputError(message) from error
-    image = read_labelmap(folder / LABELS_NAME, "annotation")
-    return Annotation(sitk.GetArrayFromImage(image) > 0, tuple(slices))
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(_damaged(path)) from error
+    if not _LABELS_NAME.fullmatch(name):
+        raise InputError(_damaged(path))
+    annotation = Annotation(
+        sitk.GetArrayFromImage(read_labelmap(folder / name, "annotation")) > 0, tuple(slices)
+    )
+    shape = case.record("baseline").working_grid.shape
+    if annotation.labels.shape != shape or not all(i < shape[0] for i in slices):
+        raise InputError(_damaged(path))
+    if annotation.sha256 != values.get("sha256"):
+        message = (
+            f"The labels in {folder} are not those that {SLICES_NAME} was written for; run annotate again with the"
+            " lesion labels."
+        )
+        raise InputError(message)
+    return annotation
+
+
+def _slice(value: object) -> int:
+    return json_values.integer(value, 0, 100_000)
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is damaged; run annotate again with the lesion labels."

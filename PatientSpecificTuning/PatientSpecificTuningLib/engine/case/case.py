@@ -2,84 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-import re
-import shutil
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files.atomic import make_folder
 from ..files.atomic import write_text
-from ..files.content_hash import ContentHash
-from ..images.geometry import Grid
-
-FORMAT_VERSION = 1
-CASE_NAME = "case.json"
-EXAMINATIONS = ("baseline", "followup")
-TUNED_JSON = "provenance.json"
-RESULT_JSON = "run.json"
-_VERSION = re.compile(r"\d{4,}")
-
-
-@dataclass(frozen=True)
-class ExaminationRecord:
-    """What a prepared examination was made from and on which grids it lives.
-
-    Attributes:
-        sequences: content of the files of each sequence, by sequence name.
-        organ_mask: content of the organ mask that was given, None where it was estimated.
-        working_grid: the grid of images.npy, organ_mask.nii.gz, features and probability.
-        user_grid: the grid of the first sequence as the user gave it; results return to it.
-        settings: the options of the preparation.
-        notes: sentences for the user, such as that the organ mask was estimated.
-    """
-
-    sequences: dict[str, ContentHash]
-    organ_mask: ContentHash | None
-    working_grid: Grid
-    user_grid: Grid
-    settings: dict[str, Any]
-    notes: tuple[str, ...] = ()
-
-    def same_input(self, other: ExaminationRecord) -> bool:
-        """Whether both were made from the same content with the same settings."""
-        return self.fingerprint() == other.fingerprint()
-
-    def fingerprint(self) -> dict[str, Any]:
-        """Content hashes and settings: what decides how the prepared examination looks."""
-        mask = None if self.organ_mask is None else self.organ_mask.sha256
-        hashes = {name: content.sha256 for name, content in self.sequences.items()}
-        return {"sequences": hashes, "organ_mask": mask, "settings": self.settings}
-
-    def to_dict(self) -> dict[str, Any]:
-        """The record as JSON values."""
-        return {
-            "sequences": {name: dataclasses.asdict(content) for name, content in self.sequences.items()},
-            "organ_mask": None if self.organ_mask is None else dataclasses.asdict(self.organ_mask),
-            "working_grid": self.working_grid.to_dict(),
-            "user_grid": self.user_grid.to_dict(),
-            "settings": self.settings,
-            "notes": list(self.notes),
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ExaminationRecord:
-        """Build a record from what `to_dict` gave."""
-        mask = values["organ_mask"]
-        return cls(
-            sequences={name: ContentHash(**content) for name, content in values["sequences"].items()},
-            organ_mask=None if mask is None else ContentHash(**mask),
-            working_grid=Grid.from_dict(values["working_grid"]),
-            user_grid=Grid.from_dict(values["user_grid"]),
-            settings=values["settings"],
-            notes=tuple(values["notes"]),
-        )
+from ..files.lock import locked
+from . import layout
+from . import versions
+from .case_file import CaseValues
+from .case_file import as_text
+from .case_file import read_case_file
+from .examination_record import ExaminationRecord
+from .layout import CASE_NAME
+from .layout import EXAMINATIONS
+from .layout import LOCK_NAME
+from .layout import case_exists
 
 
 @dataclass
@@ -89,6 +34,9 @@ class Case:
     `create` makes it, `open` resumes it. Everything in it is written to a temporary name and moved in place
     when complete: an examination counts from the moment case.json names it, a tuned model or a result from the
     moment its folder has its number. Rolling back moves a pointer; only `remove_version` deletes.
+
+    Several processes may work on one case. What changes case.json, or moves something in place that others see,
+    holds the lock of the case, which takes no longer than moving files, and reads case.json again first.
 
     Attributes:
         folder: where the case lives.
@@ -111,9 +59,14 @@ class Case:
         """
         folder = Path(folder)
         if not case_exists(folder):
-            case = cls(folder, model=dict(model))
-            case.save()
-            return case
+            make_folder(folder, parents=True)
+            with locked(folder / LOCK_NAME, f"the case {folder}"):
+                # Another process may have made it since.
+                if not case_exists(folder):
+                    layout.require_own_folders(folder)
+                    case = cls(folder, model=dict(model))
+                    case._write()
+                    return case
         case = cls.open(folder)
         if case.model.get("sha256") != model.get("sha256"):
             message = (
@@ -129,40 +82,32 @@ class Case:
         """Resume a case from its folder.
 
         Raises:
-            InputError: no case there, damaged case.json, or a case made by a newer version of the program.
+            InputError: no case there, damaged case.json, a case made by a newer version of the program, or one
+                whose folders are links that lead elsewhere.
         """
-        path = Path(folder) / CASE_NAME
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError) as error:
-            message = f"{folder} is not a case folder, since it has no {CASE_NAME}; run prepare first."
-            raise InputError(message) from error
-        except (OSError, ValueError) as error:
-            message = f"{path} cannot be read; restore it from a copy or prepare a new case folder."
-            raise InputError(message) from error
-        version = values.get("format_version") if isinstance(values, dict) else None
-        if isinstance(version, int) and version > FORMAT_VERSION:
-            message = (
-                f"The case folder {folder} was made by a newer version (format {version}, this program reads up"
-                f" to {FORMAT_VERSION}); update the extension to open it."
-            )
-            raise InputError(message)
-        try:
-            records = {n: ExaminationRecord.from_dict(v) for n, v in values["examinations"].items()}
-            return cls(Path(folder), dict(values["model"]), records, dict(values["current"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            message = f"{path} is damaged ({error}); restore it from a copy or prepare a new case folder."
-            raise InputError(message) from error
+        case = cls(Path(folder))
+        case._read()
+        return case
 
-    def save(self) -> None:
-        """Write case.json, complete or not at all."""
-        values = {
-            "format_version": FORMAT_VERSION,
-            "model": self.model,
-            "examinations": {name: record.to_dict() for name, record in self.examinations.items()},
-            "current": self.current,
-        }
-        write_text(self.folder / CASE_NAME, json.dumps(values, indent=2) + "\n")
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the case alone, knowing what other processes wrote since it was opened.
+
+        Raises:
+            InputError: another process does not let go of it, it is gone, or it was replaced by another case.
+        """
+        if not case_exists(self.folder):
+            raise InputError(self._gone())
+        with locked(self.folder / LOCK_NAME, f"the case {self.folder}"):
+            model = self.model.get("sha256")
+            if not case_exists(self.folder):
+                raise InputError(self._gone())
+            self._read()
+            if model is not None and self.model.get("sha256") != model:
+                message = f"The case folder {self.folder} now holds another case; open it again."
+                raise InputError(message)
+            layout.remove_unfinished(self.folder)
+            yield
 
     def examination_folder(self, name: str) -> Path:
         """The folder of "baseline" or "followup"."""
@@ -185,17 +130,37 @@ class Case:
             raise InputError(message)
         return self.examinations[name]
 
+    @contextmanager
+    def new_examination(self, name: str, record: ExaminationRecord) -> Iterator[Path]:
+        """Yield an empty folder whose files become those of an examination when the block ends well.
+
+        Raises:
+            InputError: another process prepared this examination from other images meanwhile, or the case is gone.
+        """
+        target = self.examination_folder(name)
+        with self._made_aside(self.folder) as temporary:
+            yield temporary
+            with self.alone():
+                if name not in self.examinations:
+                    make_folder(target)
+                    versions.move_in(temporary, target)
+                    self.examinations[name] = record
+                    self._write()
+                elif not record.same_input(self.examinations[name]):
+                    message = (
+                        f"{self.folder} holds another {name} that was prepared meanwhile from other images or"
+                        " settings; choose a new case folder."
+                    )
+                    raise InputError(message)
+
     @property
     def annotation_folder(self) -> Path:
         """Where the researcher's labels and the list of corrected slices are kept."""
-        return self.folder / "baseline" / "annotation"
+        return layout.annotation_folder(self.folder)
 
     def versions(self, kind: str) -> list[str]:
         """Numbers of the complete versions of "tuned" or "results", oldest first."""
-        final = _final_json(kind)
-        folders = (self.folder / kind).glob("[0-9]*")
-        found = [f.name for f in folders if _VERSION.fullmatch(f.name) and (f / final).is_file()]
-        return sorted(found, key=int)
+        return versions.version_numbers(self.folder, kind)
 
     def version_folder(self, kind: str, number: str) -> Path:
         """The folder of one version.
@@ -203,9 +168,10 @@ class Case:
         Raises:
             InputError: there is no such version.
         """
-        if number not in self.versions(kind):
-            known = ", ".join(self.versions(kind)) or "none"
-            message = f"{self.folder} has no {kind} version {number}; the versions there are: {known}."
+        known = self.versions(kind)
+        if number not in known:
+            listed = ", ".join(known) or "none"
+            message = f"{self.folder} has no {kind} version {number}; the versions there are: {listed}."
             raise InputError(message)
         return self.folder / kind / number
 
@@ -215,34 +181,44 @@ class Case:
         Raises:
             InputError: there is no such version or its JSON is damaged.
         """
-        path = self.version_folder(kind, number) / _final_json(kind)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            message = f"{path} is damaged; choose another version or run the step again."
-            raise InputError(message) from error
-        return dict(values)
+        return versions.version_info(self.version_folder(kind, number), kind)
 
     @contextmanager
-    def new_version(self, kind: str) -> Iterator[Path]:
+    def new_version(self, kind: str, *, origin: Mapping[str, Any] | None = None) -> Iterator[Path]:
         """Yield an empty folder that becomes the next version, and the current one, when the block ends well.
 
         The folder's own name tells nothing; read the number from `current` afterwards.
+
+        Args:
+            origin: what the version is made from; where another process made an equal one meanwhile, that becomes
+                current instead. A tuned version that it names must still be there.
+
+        Raises:
+            InputError: the case, or the tuned version that this one was made with, is gone.
         """
-        parent = self.folder / kind
-        parent.mkdir(parents=True, exist_ok=True)
-        temporary = parent / f".{os.getpid()}.partial"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        try:
+        final = layout.FINAL_JSON[kind]
+        with self._made_aside(self.folder / kind) as temporary:
             yield temporary
-            if not (temporary / _final_json(kind)).is_file():
-                message = f"A version of {kind} was left without {_final_json(kind)}."
+            if not (temporary / final).is_file():
+                message = f"A version of {kind} was left without {final}."
                 raise RuntimeError(message)
-            number = self._claim_number(kind, temporary)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        self.set_current(kind, number)
+            with self.alone():
+                if origin is not None and origin.get("tuned") is not None:
+                    self.version_folder("tuned", str(origin["tuned"]))
+                number = None if origin is None else self._made_from(kind, origin)
+                self._point_to(kind, number or versions.claim_number(self.folder, kind, temporary))
+
+    @contextmanager
+    def additions(self, kind: str, number: str) -> Iterator[Path]:
+        """Yield an empty folder whose files are added to a version when the block ends well, its final JSON last.
+
+        Raises:
+            InputError: the version was removed meanwhile.
+        """
+        with self._made_aside(self.folder / kind) as temporary:
+            yield temporary
+            with self.alone():
+                versions.move_in(temporary, self.version_folder(kind, number), last=layout.FINAL_JSON[kind])
 
     def set_current(self, kind: str, number: str | None) -> None:
         """Point to a version, or with None back to the base model; nothing is deleted.
@@ -250,10 +226,19 @@ class Case:
         Raises:
             InputError: there is no such version.
         """
-        if number is not None:
-            self.version_folder(kind, number)
-        self.current[kind] = number
-        self.save()
+        versions.require_kind(kind)
+        with self.alone():
+            self._point_to(kind, number)
+
+    def made_before(self, kind: str, origin: Mapping[str, Any]) -> str | None:
+        """The newest version that was made from the same things, which becomes current; None without any."""
+        if self._made_from(kind, origin) is None:
+            return None
+        with self.alone():
+            number = self._made_from(kind, origin)
+            if number is not None:
+                self._point_to(kind, number)
+            return number
 
     def remove_version(self, kind: str, number: str) -> None:
         """Delete one version for good; where it was the current one, the newest that is left becomes current.
@@ -261,43 +246,75 @@ class Case:
         Raises:
             InputError: there is no such version, or results still rest on this tuned one.
         """
-        folder = self.version_folder(kind, number)
-        if kind == "tuned":
-            resting = [
-                n for n in self.versions("results") if self.version_info("results", n)["tuned"] == number
-            ]
-            if resting:
-                message = (
-                    f"The tuned version {number} made the results {', '.join(resting)}; remove these first."
-                )
-                raise InputError(message)
-        # Renamed first, so that a removal that is interrupted leaves no half version.
-        dropped = folder.with_name(f".{os.getpid()}.partial")
-        os.replace(folder, dropped)
-        shutil.rmtree(dropped, ignore_errors=True)
-        if self.current[kind] == number:
-            self.set_current(kind, next(iter(reversed(self.versions(kind))), None))
+        versions.require_kind(kind)
+        with self.alone():
+            folder = self.version_folder(kind, number)
+            if kind == "tuned":
+                self._require_unused(number)
+            if self.current[kind] == number:
+                # The pointer moves first, so that it never points at nothing.
+                left = [other for other in self.versions(kind) if other != number]
+                self._point_to(kind, left[-1] if left else None)
+            versions.drop(folder)
 
-    def _claim_number(self, kind: str, temporary: Path) -> str:
-        taken = [int(f.name) for f in (self.folder / kind).glob("[0-9]*") if _VERSION.fullmatch(f.name)]
-        number = max(taken, default=0) + 1
-        while True:
-            target = self.folder / kind / f"{number:04d}"
-            try:
-                os.rename(temporary, target)
-            except OSError:
-                # Another process may have claimed this number since; any other reason is not ours to hide.
-                if not target.exists():
-                    raise
-                number += 1
-            else:
-                return target.name
+    def _require_unused(self, tuned: str) -> None:
+        resting = [
+            n for n in self.versions("results") if self.version_info("results", n).get("tuned") == tuned
+        ]
+        if resting:
+            message = f"The tuned version {tuned} made the results {', '.join(resting)}; remove these first."
+            raise InputError(message)
 
+    def _made_from(self, kind: str, origin: Mapping[str, Any]) -> str | None:
+        for number in reversed(self.versions(kind)):
+            with suppress(InputError):
+                # One that is damaged, or removed in this moment, is none to go on with.
+                if versions.agrees(self.version_info(kind, number), origin):
+                    return number
+        return None
 
-def case_exists(folder: Path) -> bool:
-    """Whether there is a case to resume in a folder."""
-    return (Path(folder) / CASE_NAME).exists()
+    def _point_to(self, kind: str, number: str | None) -> None:
+        if number is not None:
+            self.version_folder(kind, number)
+        if self.current[kind] != number:
+            self.current[kind] = number
+            self._write()
 
+    @contextmanager
+    def _made_aside(self, parent: Path) -> Iterator[Path]:
+        if not case_exists(self.folder):
+            raise InputError(self._gone())
+        layout.require_own_folders(self.folder)
+        layout.remove_unfinished(self.folder)
+        make_folder(parent)
+        try:
+            with versions.made_aside(parent) as temporary:
+                yield temporary
+        finally:
+            if not case_exists(self.folder):
+                # Somebody removed the case while this ran; what that left behind is only empty folders.
+                for folder in (parent, self.folder):
+                    with suppress(OSError):
+                        folder.rmdir()
 
-def _final_json(kind: str) -> str:
-    return {"tuned": TUNED_JSON, "results": RESULT_JSON}[kind]
+    def _read(self) -> None:
+        values = read_case_file(self.folder)
+        layout.require_own_folders(self.folder)
+        self.model, self.examinations = values.model, values.examinations
+        self.current = {kind: self._still_there(kind, values.current.get(kind)) for kind in layout.FINAL_JSON}
+
+    def _still_there(self, kind: str, number: str | None) -> str | None:
+        """The version that is pointed to; the newest that is left where somebody deleted its folder."""
+        if number is None:
+            return None
+        known = self.versions(kind)
+        if number in known:
+            return number
+        return known[-1] if known else None
+
+    def _write(self) -> None:
+        values = CaseValues(self.model, self.examinations, self.current)
+        write_text(self.folder / CASE_NAME, as_text(values))
+
+    def _gone(self) -> str:
+        return f"{self.folder} is not a case folder, since it has no {CASE_NAME}; run prepare first."

@@ -31,7 +31,7 @@ from ..model.card import ModelCard
 from ..model.card import Pathway
 from ..progress import Progress
 from .case import Case
-from .case import ExaminationRecord
+from .examination_record import ExaminationRecord
 
 Files = ExaminationFiles | Mapping[str, Path | str | Sequence[Path | str]]
 Channels = Mapping[str, Sequence[int]]

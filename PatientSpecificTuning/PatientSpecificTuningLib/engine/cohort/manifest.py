@@ -9,13 +9,13 @@ the model: 1;1;2;3. Paths are relative to the manifest. Other columns are left a
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..files.atomic import replace_when_complete
+from ..files.json_file import parse_json
 from ..images.scan_files import ExaminationFiles
 from ..model.card import ModelCard
 from .bids import bids_rows
@@ -87,6 +87,9 @@ def _rows(manifest: Path, *, single: bool) -> tuple[list[Row], list[Problem]]:
         message = f"{manifest} has no folder sub-... as a BIDS data set has; give one, or a manifest as CSV or JSON."
         raise InputError(message)
     try:
+        if manifest.exists() and not manifest.is_file():
+            message = f"The manifest {manifest} is neither a file nor a folder; give a CSV or JSON file."
+            raise InputError(message)
         text = manifest.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         message = f"The manifest {manifest} does not exist; check the path."
@@ -125,7 +128,7 @@ def _csv_rows(text: str, manifest: Path) -> list[Row]:
 
 def _json_rows(text: str, manifest: Path) -> list[Row]:
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except ValueError as error:
         message = f"The manifest {manifest} is not JSON ({error}); correct it."
         raise InputError(message) from error

@@ -34,7 +34,7 @@ def check_rows(rows: Sequence[Row], needed: Sequence[str], *, single: bool) -> l
                 problems.append(Problem(row.place, column, "is empty; fill it in."))
         identifier = row.cell("patient")
         if identifier and not is_identifier(identifier):
-            text = f"{identifier!r} cannot name a folder; use letters, digits, dots, dashes and underscores."
+            text = f"{identifier!r} cannot name a folder; use letters, digits, dots, dashes and underscores, and no name of a device such as CON."
             problems.append(Problem(row.place, "patient", text))
         examination = row.cell("examination")
         if examination and examination not in (BASELINE, FOLLOWUP):
@@ -143,19 +143,10 @@ def _check_mask(row: Row, column: str, path: Path, grid: Grid | None, *, may_be_
         if may_be_empty:
             return []
         return [Problem(row.place, column, f"{path} is empty; give a labelmap that shows something.")]
-    if grid is not None and not _meets(mask, inside, grid):
+    if grid is not None and not grid.shows(mask):
         text = f"{path} lies beside the images of this row; check that they belong together."
         return [Problem(row.place, column, text)]
     return []
-
-
-def _meets(mask: sitk.Image, inside: np.ndarray, grid: Grid) -> bool:
-    """Whether any labelled voxel lies inside the field of view of the images."""
-    indices = np.argwhere(inside)[:, ::-1]
-    own = Grid.of(mask)
-    points = own.origin + (indices * own.spacing) @ own.axes.T
-    steps = (points - grid.origin) @ np.linalg.inv(grid.axes).T / grid.spacing
-    return bool(((steps > -0.5) & (steps < np.asarray(grid.size) - 0.5)).all(axis=1).any())
 
 
 def _check_unused(row: Row, column: str, paths: Sequence[Path], users: dict[Path, str]) -> list[Problem]:

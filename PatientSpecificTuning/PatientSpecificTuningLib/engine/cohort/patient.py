@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files import json_values
 from ..images.scan_files import ExaminationFiles
 
 BASELINE, FOLLOWUP = "baseline", "followup"
 # Identifiers become folder names on every system.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,22 @@ class CohortPatient:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CohortPatient:
-        """Build a patient from what `to_dict` gave."""
+        """Build a patient from what `to_dict` gave.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is of another kind than it must be.
+        """
+        values = json_values.fields(values, json_values.anything)
         names = [name for name in (BASELINE, FOLLOWUP) if name in values]
-        return cls(values["patient"], {name: _from_dict(values[name]) for name in names})
+        return cls(json_values.text(values["patient"]), {name: _from_dict(values[name]) for name in names})
 
 
 def is_identifier(text: str) -> bool:
     """Whether a text can name a patient: letters, digits, dot, dash and underscore, which every system allows."""
-    return bool(_IDENTIFIER.fullmatch(text)) and not text.endswith(".")
+    # Windows keeps some names for devices, also with an ending.
+    reserved = text.partition(".")[0].upper() in _RESERVED
+    return bool(_IDENTIFIER.fullmatch(text)) and not text.endswith(".") and not reserved
 
 
 def require_no_problem(problems: Sequence[Problem], manifest: Path) -> None:
@@ -101,10 +111,19 @@ def _to_dict(files: ExaminationFiles) -> dict[str, Any]:
 
 
 def _from_dict(values: dict[str, Any]) -> ExaminationFiles:
+    values = json_values.fields(values, json_values.anything)
     mask, lesions = values["organ_mask"], values["lesions"]
     return ExaminationFiles(
-        {name: [Path(path) for path in paths] for name, paths in values["sequences"].items()},
-        None if mask is None else Path(mask),
-        None if lesions is None else Path(lesions),
-        {name: tuple(numbers) for name, numbers in values["channels"].items()},
+        json_values.fields(values["sequences"], lambda paths: list(json_values.entries(paths, _path))),
+        None if mask is None else _path(mask),
+        None if lesions is None else _path(lesions),
+        json_values.fields(values["channels"], lambda numbers: json_values.entries(numbers, _channel)),
     )
+
+
+def _path(value: Any) -> Path:
+    return Path(json_values.text(value))
+
+
+def _channel(value: Any) -> int:
+    return json_values.integer(value, 1, 100_000)

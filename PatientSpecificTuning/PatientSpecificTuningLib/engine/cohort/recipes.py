@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files.atomic import write_text
+from ..files.json_file import read_json_object
 from ..images.scan_files import find_examinations
 from ..progress import Progress
 from .brain_recipe import write_brain_patient
@@ -79,7 +80,12 @@ def make_cohort(
 def _make_patient(recipe: Recipe, folder: Path, number: int, *, quick: bool) -> None:
     path = folder / DESCRIPTION
     if path.is_file():
-        if json.loads(path.read_text(encoding="utf-8"))["quick"] == quick:
+        try:
+            made = read_json_object(path)
+        except (OSError, ValueError) as error:
+            message = f"{path} is damaged ({error}); remove {folder} and run again."
+            raise InputError(message) from error
+        if made.get("quick") == quick:
             return
         message = f"{folder} holds a phantom of another size; choose another output folder."
         raise InputError(message)

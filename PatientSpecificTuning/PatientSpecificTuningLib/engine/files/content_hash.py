@@ -35,6 +35,12 @@ def content_hash(paths: Iterable[Path], name: str) -> ContentHash:
             if not path.exists():
                 message = f"The {name} {path} does not exist; check the path."
                 raise InputError(message)
+            if not path.is_file() and not path.is_dir():
+                # A pipe would be waited for.
+                message = (
+                    f"The {name} {path} is neither a file nor a folder; give an image file or a DICOM folder."
+                )
+                raise InputError(message)
             for file in sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]:
                 with open(file, "rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .dicom_slices import DicomSlice
+from .dicom_slices import read_slice
+from .dicom_slices import require_regular
+from .formats import require_utf8
+from .limits import require_size
 
-_POSITION, _ORIENTATION, _INSTANCE = "0020|0032", "0020|0037", "0020|0013"
-# Positions are written with rounding; slices of a volume lie much further apart.
-_DIGITS = 2
+_SUFFIXES = (".dcm", ".ima", ".dicom")
+_MAGIC, _PREAMBLE = b"DICM", 128
+_DIRECTORY = "DICOMDIR"
 
 
 def dicom_volumes(folder: Path, name: str) -> list[list[str]]:
@@ -24,8 +30,10 @@ def dicom_volumes(folder: Path, name: str) -> list[list[str]]:
         name: what error messages call the sequence.
 
     Raises:
-        InputError: the folder holds no series or several, or the volumes differ in their slices.
+        InputError: the folder holds no series or several, a file of it is damaged, the volumes differ in their
+            slices, or the slices lie irregularly.
     """
+    _require_plain_files(folder, name)
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(series) != 1:
         message = (
@@ -34,36 +42,82 @@ def dicom_volumes(folder: Path, name: str) -> list[list[str]]:
         )
         raise InputError(message)
     files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), series[0])
-    slices: dict[float, list[tuple[int, str]]] = {}
+    _require_all_read(folder, name, files)
+    what = f"The DICOM series in {folder} for the {name}"
+    slices: dict[float, list[DicomSlice]] = {}
     for file in files:
-        position, instance = _place(file)
-        slices.setdefault(position, []).append((instance, file))
+        found = _read(file, what)
+        slices.setdefault(found.place, []).append(found)
     counts = {len(found) for found in slices.values()}
-    if counts == {1}:
-        return [list(files)]
     if len(counts) > 1:
         message = (
-            f"The DICOM series in {folder} for the {name} has {min(counts)} to {max(counts)} images at each slice, so"
+            f"{what} has {min(counts)} to {max(counts)} images at each slice, so"
             " its volumes are not complete; export it again, or as one file for each volume."
         )
         raise InputError(message)
-    stacks = [[file for _, file in sorted(slices[position])] for position in sorted(slices)]
-    return [list(volume) for volume in zip(*stacks, strict=True)]
+    stacks = [sorted(slices[place], key=lambda s: (s.instance, s.file)) for place in sorted(slices)]
+    volumes = list(zip(*stacks, strict=True))
+    for volume in volumes:
+        require_regular(volume, what)
+    if len(volumes) == 1:
+        # ITK's own order, which keeps the direction in which the slices were taken.
+        return [list(files)]
+    return [[s.file for s in volume] for volume in volumes]
 
 
-def _place(file: str) -> tuple[float, int]:
-    """Where a slice lies along its normal in mm, and its instance number."""
+def read_dicom_volume(files: Sequence[str], folder: Path, name: str) -> sitk.Image:
+    """Read the slices of one volume.
+
+    Raises:
+        InputError: it is too large.
+        RuntimeError: a file cannot be read.
+    """
     reader = sitk.ImageFileReader()
-    reader.SetFileName(file)
+    reader.SetFileName(files[0])
     reader.ReadImageInformation()
+    size = (*reader.GetSize()[:2], len(files))
+    require_size(f"{name} {folder}", size, reader.GetNumberOfComponents())
+    return sitk.ReadImage(list(files))
 
-    def values(tag: str) -> list[float]:
-        return [float(v) for v in reader.GetMetaData(tag).split("\\")] if reader.HasMetaDataKey(tag) else []
 
-    position, orientation = values(_POSITION), values(_ORIENTATION)
-    instance = int((values(_INSTANCE) or [0])[0])
-    if len(position) != 3 or len(orientation) != 6:
-        # Without a position every file is a slice of its own.
-        return float(instance), instance
-    normal = np.cross(orientation[:3], orientation[3:])
-    return round(float(np.dot(normal, position)), _DIGITS), instance
+def _read(file: str, what: str) -> DicomSlice:
+    try:
+        return read_slice(file)
+    except (RuntimeError, ValueError, OverflowError) as error:
+        message = f"{what} has a damaged file, {Path(file).name}; export the series again."
+        raise InputError(message) from error
+
+
+def _require_plain_files(folder: Path, name: str) -> None:
+    """The library would wait for a pipe, and ends the process at a name that is not UTF-8."""
+    for entry in os.scandir(folder):
+        require_utf8(Path(entry.path), name)
+        if entry.is_symlink() and not os.path.exists(entry.path):
+            message = (
+                f"{entry.path} in the folder for the {name} is a link to nothing; restore what it leads to."
+            )
+            raise InputError(message)
+        if not entry.is_file() and not entry.is_dir():
+            message = f"{entry.path} in the folder for the {name} is no file; remove it."
+            raise InputError(message)
+
+
+def _require_all_read(folder: Path, name: str, files: Sequence[str]) -> None:
+    """The library leaves out what it cannot read; a slice would be missing without a word."""
+    read = {os.path.basename(file) for file in files}
+    for entry in os.scandir(folder):
+        if entry.name not in read and entry.name != _DIRECTORY and _looks_like_dicom(entry):
+            message = (
+                f"{entry.path} in the folder for the {name} cannot be read as DICOM; restore it from a copy or export the"
+                " series again."
+            )
+            raise InputError(message)
+
+
+def _looks_like_dicom(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or not entry.is_file():
+        return False
+    if entry.name.lower().endswith(_SUFFIXES):
+        return True
+    with open(entry.path, "rb") as stream:
+        return stream.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import InputError
+from ..files import json_values
+from .limits import LARGEST_VOLUME
+from .limits import require_extent
+from .limits import require_size
 
 INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "bspline": sitk.sitkBSpline}
 # In-plane spacings nearer than this to the model's are left alone: resampling would only blur.
@@ -34,8 +38,19 @@ class Grid:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Grid:
-        """Build a grid from what `to_dict` gave."""
-        return cls(**{name: tuple(values[name]) for name in ("size", "spacing", "origin", "direction")})
+        """Build a grid from what `to_dict` gave.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is no such number.
+        """
+        values = json_values.fields(values, json_values.anything)
+        return cls(
+            json_values.entries(values["size"], _count, count=3),
+            json_values.entries(values["spacing"], _step, count=3),
+            json_values.entries(values["origin"], json_values.number, count=3),
+            json_values.entries(values["direction"], _cosine, count=9),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The grid as lists, ready for JSON."""
@@ -72,17 +87,37 @@ class Grid:
         indices = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), axis=-1).reshape(-1, 3)
         return np.asarray(self.origin) + (indices * self.spacing) @ self.axes.T
 
+    def shows(self, image: sitk.Image) -> bool:
+        """Whether any voxel of a mask, which is not empty, lies inside this grid."""
+        indices = np.argwhere(sitk.GetArrayViewFromImage(image) > 0)[:, ::-1]
+        own = Grid.of(image)
+        points = own.origin + (indices * own.spacing) @ own.axes.T
+        steps = (points - self.origin) @ np.linalg.inv(self.axes).T / self.spacing
+        return bool(((steps > -0.5) & (steps < np.asarray(self.size) - 0.5)).all(axis=1).any())
+
     @property
     def axes(self) -> NDArray[np.float64]:
         """Direction cosines, one column per axis."""
         return np.asarray(self.direction).reshape(3, 3)
 
 
+def _count(value: Any) -> int:
+    return json_values.integer(value, 1, LARGEST_VOLUME)
+
+
+def _step(value: Any) -> float:
+    return json_values.number(value, 1e-6, 1e6)
+
+
+def _cosine(value: Any) -> float:
+    return json_values.number(value, -1.001, 1.001)
+
+
 def check_geometry(image: sitk.Image, name: str) -> None:
     """Refuse an image whose voxels cannot be placed in the patient.
 
     Raises:
-        InputError: spacing that is not positive, or axes that are not at right angles.
+        InputError: spacing that no scan has, or axes that are not at right angles.
     """
     axes = Grid.of(image).axes
     problem = ""
@@ -93,6 +128,7 @@ def check_geometry(image: sitk.Image, name: str) -> None:
     if problem:
         message = f"The {name} {problem}; export it again with a regular grid."
         raise InputError(message)
+    require_extent(name, image.GetSize(), image.GetSpacing())
 
 
 def working_grid(reference: sitk.Image, spacing_in_plane_mm: float) -> Grid:
@@ -110,6 +146,7 @@ def working_grid(reference: sitk.Image, spacing_in_plane_mm: float) -> Grid:
             new[axis] = spacing_in_plane_mm
     extent = np.asarray(grid.size) * old
     size = np.maximum(1, np.ceil(extent / new - 1e-6)).astype(int)
+    require_size("scan on the grid of the model", [int(n) for n in size])
     # The centre of the field of view stays; the first voxel moves accordingly.
     shift = (extent - size * new + new - old) / 2
     origin = np.asarray(grid.origin) + grid.axes @ shift

@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
 from ..errors import InputError
-from .channels import b_value
-from .channels import phase_number
-
-IMAGE_SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
-_BASELINE = {"baseline", "base", "bl", "prior", "before", "first"}
-_FOLLOWUP = {"followup", "follow", "fu", "current", "after", "second"}
-_UP = {"up"}
-_VISIT = re.compile(r"(?:timepoint|time|tp|visit|study|session|ses|scan|exam|examination)(\d+)")
-_VISIT_WORDS = {"timepoint", "time", "tp", "visit", "study", "session", "ses", "scan", "exam", "examination"}
-_SEQUENCES = {
-    "DCE": {"dce", "dynamic", "dyn"},
-    "DWI": {"dwi", "dw", "diffusion"},
-    "FLAIR": {"flair", "t2flair"},
-    "T1": {"t1", "t1w", "mprage", "t1mprage", "t1n", "spgr", "bravo"},
-    "T2": {"t2", "t2w"},
-    "PD": {"pd", "pdw"},
-    "T1C": {"t1c", "t1ce", "t1gd", "t1post", "t1km"},
-}
-# Sequences that may lie in several files, one for each phase or b-value.
-_SERIES = {"DCE", "DWI"}
-_PHASE = re.compile(r"(?:phase|ph)\d+")
-# A lone b1 is a map of the transmit field.
-_B_VALUE = re.compile(r"b(?:val(?:ue)?)?(?:0|\d{2,})")
-_ORGAN = {"brain", "liver", "organ", "bet", "brainmask", "livermask", "organmask", "betmask", "icv"}
-_LESION = {
-    "lesion",
-    "lesions",
-    "wmh",
-    "gt",
-    "groundtruth",
-    "consensus",
-    "expert",
-    "manual",
-    "label",
-    "labels",
-}
-_LESION |= {"seg", "segmentation", "metastases", "metastasis", "mets", "lesionmask", "reference"}
-_CHANGE = {"change", "changes"}
-_SHARED_ROLES = {"organ_mask", "change"}
-_FILLER = {"mask", "masks", "image", "img", "volume", "truth", "ground", "anat", "mr", "mri"}
-_NOT_A_ROLE = {"sign", "probability", "prob", "uncertainty", "transform", "adc"}
-_SKIPPED_FOLDERS = {"raw"}
-_EXPLAINED = _FILLER | _ORGAN | _LESION | _CHANGE | set().union(*_SEQUENCES.values())
+from .file_names import SEQUENCES
+from .file_names import SERIES
+from .file_names import SHARED_ROLES
+from .file_names import SKIPPED_FOLDERS
+from .file_names import NamedFile
+from .file_names import named_file
+from .file_names import sequence_of
+from .file_names import visit_order
+from .formats import IMAGE_SUFFIXES
+from .formats import require_utf8
 
 
 @dataclass
@@ -80,15 +46,6 @@ class FoundFiles:
     notes: list[str]
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    path: Path
-    visit: str
-    role: str
-    unexplained: int
-    number: int | None
-
-
 def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
     """Find the roles of the images in a folder by file and folder names, whatever their case and separators.
 
@@ -111,12 +68,12 @@ def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
     if not folder.is_dir():
         message = f"The case folder {folder} does not exist; check the path."
         raise InputError(message)
-    candidates = [c for c in map(_classify, *_relative_paths(folder, match)) if c.role]
-    visits = sorted({c.visit for c in candidates if c.visit}, key=_visit_order)
+    candidates = [c for c in map(named_file, *_relative_paths(folder, match)) if c.role]
+    visits = sorted({c.visit for c in candidates if c.visit}, key=visit_order)
     notes = []
     if len(visits) > 2:
         notes.append(f"Of the examinations {', '.join(visits)} the first two are used.")
-    common = [c for c in candidates if not c.visit and (not visits or c.role in _SHARED_ROLES)]
+    common = [c for c in candidates if not c.visit and (not visits or c.role in SHARED_ROLES)]
     shared = _take_roles(common, notes, "both examinations" if visits else "single examination")
     examinations = [
         _with_shared(_take_roles([c for c in candidates if c.visit == v], notes, v), shared)
@@ -136,11 +93,13 @@ def find_examinations(folder: Path, *, match: str = "") -> FoundFiles:
 def _relative_paths(folder: Path, match: str) -> tuple[list[Path], list[Path]]:
     paths = sorted(p for p in folder.rglob("*") if p.name.lower().endswith(IMAGE_SUFFIXES) and p.is_file())
     inside = [p.relative_to(folder) for p in paths]
+    for path in paths:
+        require_utf8(path, "image")
     kept = [
         i
         for i, relative in enumerate(inside)
         if match in relative.as_posix()
-        and not any(part.startswith(".") or part.lower() in _SKIPPED_FOLDERS for part in relative.parts)
+        and not any(part.startswith(".") or part.lower() in SKIPPED_FOLDERS for part in relative.parts)
     ]
     if not kept:
         matching = f" that match {match!r}" if match else ""
@@ -149,95 +108,7 @@ def _relative_paths(folder: Path, match: str) -> tuple[list[Path], list[Path]]:
     return [paths[i] for i in kept], [inside[i] for i in kept]
 
 
-def _classify(path: Path, relative: Path) -> _Candidate:
-    folder_visit, folder_words = _split_visit([word for part in relative.parts[:-1] for word in _words(part)])
-    visit, words = _split_visit(_words(_stem(relative.name)))
-    for part in relative.parts[:-1]:
-        rest = _without_timepoint(part.lower(), words)
-        if rest is not None:
-            visit, words, folder_words = f"visit {int(part[1:])}", rest, []
-    role = _role(set(words), path) or _role(set(words + folder_words), path)
-    # Folder names say where, not what, so only the file's own words count as unexplained.
-    unexplained = sum(word not in _EXPLAINED for word in words)
-    number = b_value(relative.name) if role == "DWI" else phase_number(relative.name)
-    return _Candidate(path, visit or folder_visit, role, unexplained, number)
-
-
-def _without_timepoint(folder: str, words: list[str]) -> list[str] | None:
-    """The words without the time point, where the folder is one as in P1/T2/P1_T2_FLAIR; None where it is not.
-
-    A folder T1 that holds T1.nii.gz is a sequence: nothing would be left to tell what the file is.
-    """
-    if not re.fullmatch(r"t[1-9]", folder) or folder not in words:
-        return None
-    rest = list(words)
-    rest.remove(folder)
-    return rest if _role(set(rest), Path("x.nii")) else None
-
-
-def _stem(name: str) -> str:
-    suffix = next(s for s in IMAGE_SUFFIXES if name.lower().endswith(s))
-    return name[: -len(suffix)]
-
-
-def _words(text: str) -> list[str]:
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower()
-    # "phase_03" and "b=150" are one word each.
-    joined = re.sub(r"(?<![a-z0-9])(phase|ph|b|bval|bvalue)[ _=-]+(?=\d)", r"\1", spaced)
-    return [word for word in re.split(r"[^a-z0-9]+", joined) if word]
-
-
-def _split_visit(words: list[str]) -> tuple[str, list[str]]:
-    """The visit that the words name and the words that are left; the last mention wins."""
-    visit, rest = "", []
-    i = 0
-    while i < len(words):
-        word, following = words[i], words[i + 1] if i + 1 < len(words) else ""
-        numbered = _VISIT.fullmatch(word)
-        if numbered:
-            visit = f"visit {int(numbered[1])}"
-        elif word in _VISIT_WORDS and following.isdigit():
-            visit = f"visit {int(following)}"
-            i += 1
-        elif word in _BASELINE:
-            visit = "baseline"
-        elif word in _FOLLOWUP:
-            visit = "followup"
-            i += following in _UP
-        else:
-            rest.append(word)
-        i += 1
-    return visit, rest
-
-
-def _visit_order(visit: str) -> tuple[int, int]:
-    if visit.startswith("visit"):
-        return 1, int(visit.split()[1])
-    return (0, 0) if visit == "baseline" else (2, 0)
-
-
-def _role(words: set[str], path: Path) -> str:
-    if words & _NOT_A_ROLE:
-        return ""
-    if words & _CHANGE:
-        return "change"
-    if words & _LESION:
-        return "lesions"
-    if ("mask" in words and words & _ORGAN) or words & {"brainmask", "livermask", "organmask", "betmask"}:
-        return "organ_mask"
-    if "mask" in words:
-        return "mask"
-    if words & _SEQUENCES["FLAIR"]:
-        return "FLAIR"
-    if words & _SEQUENCES["DCE"] or any(map(_PHASE.fullmatch, words)):
-        return "DCE"
-    if words & _SEQUENCES["DWI"] or any(map(_B_VALUE.fullmatch, words)):
-        return "DWI"
-    sequence = next((name for name in ("T1C", "T1", "T2", "PD") if words & _SEQUENCES[name]), "")
-    return sequence or ("mask" if path.name.lower().endswith(".seg.nrrd") else "")
-
-
-def _take_roles(candidates: list[_Candidate], notes: list[str], owner: str) -> dict[str, list[Path]]:
+def _take_roles(candidates: list[NamedFile], notes: list[str], owner: str) -> dict[str, list[Path]]:
     roles = {}
     for role in dict.fromkeys(c.role for c in candidates):
         roles[role] = _files([c for c in candidates if c.role == role], role, owner, notes)
@@ -248,9 +119,9 @@ def _take_roles(candidates: list[_Candidate], notes: list[str], owner: str) -> d
     return roles
 
 
-def _files(candidates: list[_Candidate], role: str, owner: str, notes: list[str]) -> list[Path]:
+def _files(candidates: list[NamedFile], role: str, owner: str, notes: list[str]) -> list[Path]:
     """The file of a role or, for a series without a file that holds it all, one file for each phase or b-value."""
-    whole = [c for c in candidates if c.number is None or role not in _SERIES]
+    whole = [c for c in candidates if c.number is None or role not in SERIES]
     if whole:
         return [_best(whole, role, owner, notes)]
     numbers = sorted({c.number for c in candidates if c.number is not None})
@@ -262,7 +133,7 @@ def _listed(paths: list[Path]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{names[0]} to {names[-1]} ({len(names)} files)"
 
 
-def _best(candidates: list[_Candidate], role: str, owner: str, notes: list[str]) -> Path:
+def _best(candidates: list[NamedFile], role: str, owner: str, notes: list[str]) -> Path:
     fewest = min(c.unexplained for c in candidates)
     best = [c.path for c in candidates if c.unexplained == fewest]
     if len(best) > 1 and len({path.name for path in best}) == 1:
@@ -313,7 +184,7 @@ def _with_shared(own: dict[str, list[Path]], shared: dict[str, list[Path]]) -> d
 
 
 def _examination(roles: dict[str, list[Path]]) -> ExaminationFiles:
-    sequences = {role: paths for role, paths in roles.items() if role in _SEQUENCES}
+    sequences = {role: paths for role, paths in roles.items() if role in SEQUENCES}
     organ_mask, lesions = (next(iter(roles.get(role, [])), None) for role in ("organ_mask", "lesions"))
     return ExaminationFiles(sequences, organ_mask, lesions)
 
@@ -326,11 +197,9 @@ def single_roles(paths: Iterable[Path]) -> dict[str, list[Path]]:
     """
     sequences: dict[str, list[Path]] = {}
     for path in map(Path, paths):
-        name = path.name if path.name.lower().endswith(IMAGE_SUFFIXES) else f"{path.name}.nii"
-        words = set(_split_visit(_words(_stem(name)))[1])
-        role = _role(words, path)
-        if role not in _SEQUENCES:
+        sequence = sequence_of(path)
+        if not sequence:
             message = f"The name of {path.name} does not tell its sequence; write it as SEQUENCE=PATH, such as FLAIR={path}."
             raise InputError(message)
-        sequences.setdefault(role, []).append(path)
+        sequences.setdefault(sequence, []).append(path)
     return sequences

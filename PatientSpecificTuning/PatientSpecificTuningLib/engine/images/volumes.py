@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,14 @@ import SimpleITK as sitk
 from ..errors import InputError
 from ..files.atomic import replace_when_complete
 from .dicom_folder import dicom_volumes
-from .nifti_values import has_non_finite_values
+from .dicom_folder import read_dicom_volume
+from .formats import IMAGE_SUFFIXES
+from .formats import SINGLE_DICOM_SUFFIXES
+from .formats import require_utf8
+from .geometry import check_geometry
+from .limits import require_size
+from .nifti_file import is_nifti
+from .nifti_file import nifti_problem
 
 
 def read_volume(path: Path, name: str) -> sitk.Image:
@@ -57,8 +65,6 @@ def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
         raise InputError(message)
     for volume in volumes:
         _check_values(volume, name)
-    if any(has_non_finite_values(Path(path)) for path in paths):
-        raise InputError(_not_finite(name))
     return volumes
 
 
@@ -71,14 +77,16 @@ def count_volumes(path: Path, name: str) -> int:
     path = Path(path)
     _require_existing(path, name)
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
+        reader.SetFileName(str(path))
         if path.is_dir():
             return len(dicom_volumes(path, name))
+        _require_known_format(path, name)
         reader.ReadImageInformation()
     except RuntimeError as error:
-        raise InputError(_unreadable(path, name)) from error
-    return int(np.prod(reader.GetSize()[3:])) * reader.GetNumberOfComponents()
+        raise InputError(_unreadable(path, name, error)) from error
+    require_size(f"{name} {path}", reader.GetSize(), reader.GetNumberOfComponents())
+    return math.prod(reader.GetSize()[3:]) * reader.GetNumberOfComponents()
 
 
 def read_labelmap(path: Path, name: str) -> sitk.Image:
@@ -91,7 +99,7 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
         uint8 3D image, 0 and 1; it may be empty.
 
     Raises:
-        InputError: missing, unreadable, not 3D, or with NaN values.
+        InputError: missing, unreadable, not 3D, with NaN values, or with voxels that cannot be placed in the patient.
     """
     path = Path(path)
     labels = []
@@ -101,6 +109,7 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
             if np.isnan(sitk.GetArrayViewFromImage(channel)).any():
                 message = f"The {name} in {path} has NaN values; export it again as a labelmap."
                 raise InputError(message)
+            check_geometry(channel, f"{name} {path}")
             labels.append(channel >= threshold)
     return functools.reduce(sitk.Or, labels)
 
@@ -114,28 +123,99 @@ def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> Non
     with replace_when_complete(Path(path)) as temporary:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=compress)
+            complete = _holds(temporary, image)
         except RuntimeError as error:
-            message = f"{Path(path).name} cannot be written to {Path(path).parent}; check free space and permissions."
-            raise InputError(message) from error
+            raise InputError(_not_written(Path(path))) from error
+        if not complete:
+            raise InputError(_not_written(Path(path)))
+
+
+def _holds(path: Path, image: sitk.Image) -> bool:
+    """Whether a file that was just written holds an image; the writer of NIfTI does not fail on a full disk."""
+    if is_nifti(path):
+        try:
+            return not nifti_problem(path, look_at_values=False)
+        except (OSError, ValueError):
+            return False
+    values = (
+        image.GetNumberOfPixels() * image.GetNumberOfComponentsPerPixel() * image.GetSizeOfPixelComponent()
+    )
+    if path.stat().st_size >= values:
+        return True
+    # Compressed: only reading tells.
+    return bool(sitk.Hash(sitk.ReadImage(str(path))) == sitk.Hash(image))
+
+
+def _not_written(path: Path) -> str:
+    return (
+        f"{path.name} cannot be written to {path.parent}; free some space and check that you may write there."
+    )
 
 
 def _read(path: Path, name: str) -> list[sitk.Image]:
     _require_existing(path, name)
     try:
         if path.is_dir():
-            return [sitk.ReadImage(files) for files in dicom_volumes(path, name)]
-        return [sitk.ReadImage(str(path))]
+            return [read_dicom_volume(files, path, name) for files in dicom_volumes(path, name)]
+        count_volumes(path, name)
+        _require_intact(path, name)
+        image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        raise InputError(_unreadable(path, name)) from error
+        raise InputError(_unreadable(path, name, error)) from error
+    if "complex" in image.GetPixelIDTypeAsString():
+        message = f"The {name} {path} has complex values; export its magnitude."
+        raise InputError(message)
+    return [image]
 
 
-def _require_existing(path: Path, name: str) -> None:
-    if not path.exists():
-        message = f"The {name} {path} does not exist; check the path."
+def _require_intact(path: Path, name: str) -> None:
+    if not is_nifti(path):
+        return
+    try:
+        problem = nifti_problem(path)
+    except ValueError as error:
+        raise InputError(_unreadable(path, name, error)) from error
+    except OSError as error:
+        message = f"The {name} {path} cannot be read ({error.strerror or error}); check that you may read it."
+        raise InputError(message) from error
+    if "NaN" in problem:
+        raise InputError(_not_finite(name))
+    if problem:
+        message = f"The {name} {path} {problem}; export it again or restore it from a copy."
         raise InputError(message)
 
 
-def _unreadable(path: Path, name: str) -> str:
+def _require_existing(path: Path, name: str) -> None:
+    require_utf8(path, name)
+    try:
+        there = path.exists()
+        regular = path.is_file() or path.is_dir()
+    except (OSError, ValueError) as error:
+        message = f"The {name} {path} cannot be reached ({error}); check the path."
+        raise InputError(message) from error
+    if not there:
+        message = f"The {name} {path} does not exist; check the path."
+        raise InputError(message)
+    if not regular:
+        message = f"The {name} {path} is neither a file nor a folder; give an image file or a DICOM folder."
+        raise InputError(message)
+
+
+def _require_known_format(path: Path, name: str) -> None:
+    # Readers of other formats are many, and some of them are old.
+    if not path.name.lower().endswith((*IMAGE_SUFFIXES, *SINGLE_DICOM_SUFFIXES)):
+        raise InputError(_unreadable(path, name))
+
+
+def _unreadable(path: Path, name: str, error: Exception | None = None) -> str:
+    reason = str(error).lower()
+    if "orthonormal" in reason or "direction cosines" in reason:
+        return (
+            f"The {name} {path} has axes that are not at right angles (gantry tilt or shear); resample it to a regular"
+            " grid."
+        )
+    if "allocate memory" in reason or "bad_alloc" in reason:
+        return f"The {name} {path} is too large for the memory; crop it or close other programs."
     return f"The {name} {path} cannot be read as an image; use NIfTI, NRRD, MetaImage or a DICOM folder."
 
 

@@ -53,15 +53,16 @@ def evaluate_result(
     known = _on_grid(reference, "reference labelmap", grid)
     found = _on_grid(result.labelmap, "result", grid)
     values = task_metrics(task, known, found, _spacing(grid), slices=slices)
-    if task == "detection" and slices is None:
-        _write_detections(result, match_lesions(known, found), grid)
     kept = {
         "reference": content_hash([reference], "reference labelmap").sha256,
         "slices": None if slices is None else [int(i) for i in slices],
         "voxels_of_reference": int(np.count_nonzero(known)),
         **values,
     }
-    write_text(result.folder / EVALUATION, json.dumps(kept, indent=2) + "\n")
+    with case.additions("results", result.number) as folder:
+        if task == "detection" and slices is None:
+            _write_detections(folder, result, match_lesions(known, found), grid)
+        write_text(folder / EVALUATION, json.dumps(kept, indent=2) + "\n")
     return values
 
 
@@ -90,9 +91,9 @@ def _task(case: Case) -> str:
     return read_model_card(model_of_case(case)).task
 
 
-def _write_detections(result: Result, match: Match, grid: Grid) -> None:
+def _write_detections(folder: Path, result: Result, match: Match, grid: Grid) -> None:
     image = grid.image(match.outcome())
-    write_volume(image, result.detections)
+    write_volume(image, folder / result.detections.name)
     probability = sitk.GetArrayFromImage(sitk.ReadImage(str(result.probability)))
     # Without repetitions the deviation is not available, which is not the same as certain.
     deviation = np.full(probability.shape, np.nan, dtype=np.float32)
@@ -100,11 +101,15 @@ def _write_detections(result: Result, match: Match, grid: Grid) -> None:
         deviation = sitk.GetArrayFromImage(sitk.ReadImage(str(result.uncertainty)))
     to_world = image.TransformContinuousIndexToPhysicalPoint
     rows = detection_table(match, grid.voxel_volume_mm3, to_world, probability, deviation)
-    write_table(rows, DetectionRow, result.folder / DETECTION_TABLE)
+    write_table(rows, DetectionRow, folder / DETECTION_TABLE)
 
 
 def _on_grid(path: Path, name: str, grid: Grid) -> NDArray[np.bool_]:
-    return sitk.GetArrayFromImage(resample_labelmap(read_labelmap(path, name), grid)) > 0
+    mask = read_labelmap(path, name)
+    if sitk.GetArrayViewFromImage(mask).any() and not grid.shows(mask):
+        message = f"The {name} {path} lies beside the images; check that it belongs to this examination."
+        raise InputError(message)
+    return sitk.GetArrayFromImage(resample_labelmap(mask, grid)) > 0
 
 
 def _spacing(grid: Grid) -> tuple[float, float, float]:

@@ -11,12 +11,15 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from ..case.case import RESULT_JSON
+from ..case.layout import EXAMINATIONS
+from ..case.layout import RESULT_JSON
 from ..errors import InputError
+from ..files import json_values
 from ..files.atomic import write_text
 from ..images.geometry import Grid
 from ..images.geometry import return_to_user_grid
 from ..images.volumes import write_volume
+from ..network.seed import LARGEST_SEED
 from .change import ChangeRow
 from .change import compare_lesions
 from .change import write_change_table
@@ -29,6 +32,7 @@ LABELMAP, PROBABILITY, UNCERTAINTY = "labelmap.nii.gz", "probability.nii.gz", "u
 LESION_LABELS = "lesion_labels.nii.gz"
 BASELINE_LESIONS = "baseline_lesions.nii.gz"
 LESION_TABLE, CHANGE_TABLE = "lesions.csv", "change.csv"
+MOST_REPETITIONS = 10_000
 WITHOUT_DROPOUT = {"repetitions": 0, "seed": 0}
 DETECTIONS, DETECTION_TABLE = "detections.nii.gz", "detections.csv"
 
@@ -75,6 +79,39 @@ class Result:
     def uncertainty(self) -> Path | None:
         """Standard deviation over Monte Carlo dropout on the user's grid; None where there were no repetitions."""
         return self.folder / UNCERTAINTY if self.run["repetitions"] > 0 else None
+
+
+def checked_run(folder: Path, info: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says, where it says what every result says.
+
+    Raises:
+        InputError: something is missing or of another kind.
+    """
+    try:
+        json_values.choice(info["examination"], EXAMINATIONS)
+        if info["tuned"] is not None:
+            json_values.text(info["tuned"])
+        for name in ("lesions", "repetitions"):
+            json_values.integer(info[name], 0)
+        json_values.number(info["volume_ml"], 0)
+    except (KeyError, ValueError) as error:
+        message = f"{folder / RESULT_JSON} is damaged ({error}); remove this result and segment again."
+        raise InputError(message) from error
+    return info
+
+
+def require_dropout(repetitions: int, seed: int) -> None:
+    """Refuse a number of repetitions, or a seed, that no memory and no source of random numbers takes.
+
+    Raises:
+        InputError: one of them is out of range.
+    """
+    if not 0 <= repetitions <= MOST_REPETITIONS or not 0 <= seed <= LARGEST_SEED:
+        message = (
+            f"The uncertainty cannot be computed with {repetitions} repetitions and the seed {seed}; use up to"
+            f" {MOST_REPETITIONS} repetitions and a seed from 0 to {LARGEST_SEED}."
+        )
+        raise InputError(message)
 
 
 @dataclass(frozen=True)
@@ -125,13 +162,14 @@ def write_result(
 
 
 def add_uncertainty(
+    folder: Path,
     result: Result,
     deviation: NDArray[np.float32],
     working_grid: Grid,
     user_grid: Grid,
     dropout: dict[str, int],
 ) -> None:
-    """Add the uncertainty to a result that has none, run.json last.
+    """Write what the uncertainty adds to a result, or changes of it, into an empty folder.
 
     Args:
         deviation: standard deviation of the lesion softmax, float32 (Z, Y, X) on the working grid.
@@ -140,10 +178,9 @@ def add_uncertainty(
     Raises:
         InputError: the result is damaged, the disk is full or the folder cannot be written to.
     """
-    folder = result.folder
     returned = return_to_user_grid(deviation, working_grid, user_grid, labels=False)
     write_volume(returned, folder / UNCERTAINTY)
-    labels, probability = _read_back(folder / LESION_LABELS), _read_back(folder / PROBABILITY)
+    labels, probability = _read_back(result.folder / LESION_LABELS), _read_back(result.probability)
     _write_table(folder, labels.astype(np.int32), probability, sitk.GetArrayFromImage(returned), user_grid)
     write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..case.annotation import load_tuned_annotation
 from ..case.case import Case
+from ..errors import InputError
 from ..files.atomic import replace_when_complete
 from ..images.geometry import resample_labelmap
 from ..images.registration import align
@@ -83,7 +85,8 @@ def compute_uncertainty(
 
     deviation = on_best_device(sample)
     record = examination.record
-    add_uncertainty(result, deviation, record.working_grid, record.user_grid, dropout)
+    with case.additions("results", result.number) as folder:
+        add_uncertainty(folder, result, deviation, record.working_grid, record.user_grid, dropout)
 
 
 def _head(case: Case, tuned: str | None) -> tuple[ModelCard, Head]:
@@ -130,13 +133,20 @@ def transform_between(case: Case, *, progress: Progress | None = None) -> sitk.T
     """
     path = case.folder / TRANSFORM
     if path.is_file():
-        return sitk.ReadTransform(str(path))
+        with suppress(RuntimeError):
+            # A damaged one is found anew.
+            return sitk.ReadTransform(str(path))
     baseline, followup = open_examination(case, "baseline"), open_examination(case, "followup")
     key = read_model_card(model_of_case(case)).pathways[0].key_index
     moving = baseline.record.working_grid.image(np.asarray(baseline.images[key]))
     fixed = followup.record.working_grid.image(np.asarray(followup.images[key]))
     mask = followup.record.working_grid.image(followup.organ_mask.astype(np.uint8))
     transform = align(moving, fixed, method="rigid", fixed_mask=mask, name="baseline", progress=progress)
-    with replace_when_complete(path) as temporary:
-        sitk.WriteTransform(transform, str(temporary))
+    with replace_when_complete(path, parents=False) as temporary:
+        try:
+            sitk.WriteTransform(transform, str(temporary))
+            sitk.ReadTransform(str(temporary))
+        except RuntimeError as error:
+            message = f"{path.name} cannot be written to {path.parent}; free some space and run again."
+            raise InputError(message) from error
     return transform

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..files.json_file import read_json
+from .card_check import MOTION_CORRECTIONS as MOTION_CORRECTIONS
+from .card_check import REGISTRATIONS as REGISTRATIONS
+from .card_check import TASKS as TASKS
+from .card_check import card_problem
 
 FORMAT_VERSION = 1
 CARD_NAME = "model.json"
-TASKS = ("segmentation", "detection")
-REGISTRATIONS = ("rigid", "bspline", "none")
-MOTION_CORRECTIONS = ("none", "groupwise")
+LONGEST_SHOWN = 80
+LARGEST_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class ModelCard:
             InputError: a newer format, an unknown or missing field, or values that contradict each other.
         """
         version = values.get("format_version")
-        if not isinstance(version, int) or version > FORMAT_VERSION:
+        if not isinstance(version, int) or isinstance(version, bool) or version > FORMAT_VERSION:
             message = (
                 f"The model card has format version {version}, this program reads up to {FORMAT_VERSION};"
                 " update the extension to use this model."
@@ -160,7 +164,7 @@ class ModelCard:
                 if name in parts:
                     parts[name] = tuple(parts[name])
             card = cls(**parts)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             message = (
                 f"The model card cannot be understood ({error}); replace the model folder by an intact copy."
             )
@@ -177,39 +181,10 @@ def _pathway(values: dict[str, Any]) -> Pathway:
 
 
 def _check(card: ModelCard) -> None:
-    problem = _problem(card) or next(filter(None, map(_pathway_problem, card.pathways)), "")
+    problem = card_problem(card)
     if problem:
-        message = f"The model card of {card.name} is not valid: {problem}; correct {CARD_NAME} or use another model."
+        message = f"The model card of {str(card.name)[:LONGEST_SHOWN]} is not valid: {problem}; correct {CARD_NAME} or use another model."
         raise InputError(message)
-
-
-def _problem(card: ModelCard) -> str:
-    if card.task not in TASKS:
-        return f"its task is {card.task!r} instead of one of {', '.join(TASKS)}"
-    if card.registration not in REGISTRATIONS:
-        return f"its registration is {card.registration!r} instead of one of {', '.join(REGISTRATIONS)}"
-    if not card.pathways or any(pathway.channels < 1 for pathway in card.pathways):
-        return "every pathway needs at least one channel"
-    if len(card.block_layers) != len(card.dilation_rates):
-        return f"it names {len(card.block_layers)} blocks but {len(card.dilation_rates)} dilation rates"
-    if min(*card.block_layers, *card.dilation_rates, card.kernels, card.head_kernels) < 1:
-        return "layers, dilation rates and kernels must be at least 1"
-    if not 0 <= card.dropout < 1:
-        return f"its dropout rate is {card.dropout}"
-    if card.proposed_slices is not None and card.proposed_slices < 1:
-        return f"it proposes {card.proposed_slices} slices"
-    return ""
-
-
-def _pathway_problem(pathway: Pathway) -> str:
-    name, channels, labels = pathway.sequence, pathway.channels, pathway.channel_labels
-    if len(labels) not in (0, channels):
-        return f"{name} has {channels} channels but {len(labels)} labels"
-    if pathway.key_channel is not None and not 1 <= pathway.key_channel <= channels:
-        return f"the key channel of {name} is {pathway.key_channel} of {channels}"
-    if pathway.motion_correction not in MOTION_CORRECTIONS:
-        return f"the motion correction of {name} is not one of {', '.join(MOTION_CORRECTIONS)}"
-    return ""
 
 
 def read_model_card(folder: Path) -> ModelCard:
@@ -220,7 +195,7 @@ def read_model_card(folder: Path) -> ModelCard:
     """
     path = Path(folder) / CARD_NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, largest_bytes=LARGEST_BYTES)
     except FileNotFoundError as error:
         message = f"{folder} has no {CARD_NAME}; choose the folder of a model."
         raise InputError(message) from error

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import Cancelled
 from ..errors import InputError
+from ..files.arrays import open_array
 from ..files.atomic import replace_when_complete
 from ..progress import Progress
 from .frozen_trunk import FrozenTrunk
@@ -110,7 +111,7 @@ def compute_features(
     header = {"descr": word.newbyteorder("<").str, "fortran_order": False}
     header["shape"] = (int(np.count_nonzero(organ_mask)), trunk.maps)
     with (
-        replace_when_complete(Path(path)) as temporary,
+        replace_when_complete(Path(path), parents=False) as temporary,
         open(temporary, "wb") as file,
         ThreadPoolExecutor(1) as writer,
     ):
@@ -139,11 +140,11 @@ def open_features(path: Path, organ_mask: NDArray[np.bool_]) -> FeatureStore:
     """
     expected = int(np.count_nonzero(organ_mask))
     try:
-        words = np.load(Path(path), mmap_mode="r")
+        words = open_array(Path(path), dtypes=(np.uint16, np.float32), dimensions=2)
     except (OSError, ValueError) as error:
         message = f"The features in {path} cannot be read; prepare the scan again."
         raise InputError(message) from error
-    if words.ndim != 2 or words.shape[0] != expected or words.dtype not in (np.uint16, np.float32):
+    if words.shape[0] != expected:
         message = f"The features in {path} do not belong to this organ mask of {expected} voxels; prepare the scan again."
         raise InputError(message)
     return FeatureStore(organ_mask, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ..case.case import Case
@@ -80,8 +81,10 @@ def model_of_case(case: Case) -> Path:
         *(card.parent for card in MODELS.glob(f"*/{CARD_NAME}")),
     ]
     for folder in candidates:
-        if (folder / CARD_NAME).is_file() and model_identity(folder)["sha256"] == wanted:
-            return folder
+        # One that is damaged, or may not be read, is none of them.
+        with suppress(InputError, OSError, ValueError):
+            if (folder / CARD_NAME).is_file() and model_identity(folder)["sha256"] == wanted:
+                return folder
     message = (
         f"The model {case.model.get('name')} that {case.folder} was made with is not in {case.model.get('folder')} any"
         " more or has changed; bring it back or prepare a new case folder."

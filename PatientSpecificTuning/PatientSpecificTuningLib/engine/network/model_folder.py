@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ..errors import InputError
-from ..files.atomic import replace_when_complete
+from ..files.atomic import write_bytes
 from ..files.atomic import write_text
 from ..files.resources import RESOURCES
 from ..model.card import CARD_NAME
@@ -30,8 +30,7 @@ def save_model(folder: Path, card: ModelCard, network: DualPathwayNetwork) -> No
         for name, value in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    with replace_when_complete(folder / WEIGHTS_NAME) as temporary:
-        save_file(state, temporary)
+    write_bytes(folder / WEIGHTS_NAME, save(state))
     write_text(folder / CARD_NAME, json.dumps(card.to_dict(), indent=2) + "\n")
 
 

@@ -11,9 +11,10 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case.case import Case
-from ..case.case import ExaminationRecord
+from ..case.examination_record import ExaminationRecord
 from ..errors import InputError
-from ..files.atomic import replace_when_complete
+from ..files.arrays import open_array
+from ..files.arrays import write_array
 from ..images.preprocessing import Preprocessed
 from ..images.volumes import read_labelmap
 from ..images.volumes import write_volume
@@ -67,7 +68,7 @@ def write_examination(
     from .features import compute_features
     from .prediction import predict_probability
 
-    _save_array(folder / IMAGES, prepared.images)
+    write_array(folder / IMAGES, prepared.images.astype(np.float32, copy=False))
     write_volume(prepared.working_grid.image(prepared.organ_mask.astype(np.uint8)), folder / ORGAN_MASK)
 
     def run(device: str) -> NDArray[np.float32]:
@@ -75,7 +76,7 @@ def write_examination(
         store = compute_features(network, images, organ, folder / FEATURES, device=device, progress=progress)
         return predict_probability(network.head, store, device=device, progress=progress)
 
-    _save_array(folder / BASE_PROBABILITY, on_best_device(run))
+    write_array(folder / BASE_PROBABILITY, on_best_device(run))
 
 
 def open_examination(case: Case, name: str) -> PreparedExamination:
@@ -87,22 +88,22 @@ def open_examination(case: Case, name: str) -> PreparedExamination:
     record = case.record(name)
     folder = case.examination_folder(name)
     organ = sitk.GetArrayFromImage(read_labelmap(folder / ORGAN_MASK, f"{name} organ mask")) > 0
-    images = _open_array(folder / IMAGES)
-    probability = _open_array(folder / BASE_PROBABILITY)
-    if images.shape[1:] != organ.shape or probability.shape != organ.shape:
+    images = _open_array(folder / IMAGES, 4)
+    probability = _open_array(folder / BASE_PROBABILITY, 3)
+    shapes = {images.shape[1:], organ.shape, probability.shape, record.working_grid.shape}
+    if len(shapes) > 1:
         message = f"The prepared {name} in {folder} is damaged, its arrays differ in size; prepare a new case folder."
         raise InputError(message)
     return PreparedExamination(name, folder, record, images, organ, probability)
 
 
-def _save_array(path: Path, array: NDArray[np.float32]) -> None:
-    with replace_when_complete(path) as temporary:
-        np.save(temporary, array.astype(np.float32, copy=False))
-
-
-def _open_array(path: Path) -> NDArray[np.float32]:
+def _open_array(path: Path, dimensions: int) -> NDArray[np.float32]:
     try:
-        return np.load(path, mmap_mode="r")
+        array = open_array(path, dtypes=(np.float32,), dimensions=dimensions)
+        if not np.isfinite(array).all():
+            message = "NaN or infinite values"
+            raise ValueError(message)
+        return array
     except (OSError, ValueError) as error:
         message = f"{path} is missing or damaged; prepare a new case folder."
         raise InputError(message) from error

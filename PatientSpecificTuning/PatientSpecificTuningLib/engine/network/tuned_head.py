@@ -10,11 +10,11 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import InputError
-from ..files.atomic import replace_when_complete
+from ..files.atomic import write_bytes
 from ..files.atomic import write_text
 from .network import DualPathwayNetwork
 from .network import Head
@@ -41,8 +41,7 @@ def tuned_head(network: DualPathwayNetwork, tuned: TunedHead) -> Head:
 
 def save_tuned_head(folder: Path, tuned: TunedHead, provenance: dict[str, Any]) -> None:
     """Write head.safetensors, then provenance.json, which makes the folder count."""
-    with replace_when_complete(Path(folder) / HEAD_NAME) as temporary:
-        save_file({name: value.contiguous() for name, value in tuned.state.items()}, temporary)
+    write_bytes(Path(folder) / HEAD_NAME, save({n: value.contiguous() for n, value in tuned.state.items()}))
     values = {
         **provenance,
         "trainable_parameters": tuned.trainable_parameters,
@@ -60,7 +59,11 @@ def load_tuned_head(folder: Path, network: DualPathwayNetwork) -> Head:
     path = Path(folder) / HEAD_NAME
     head = copy.deepcopy(network.head).cpu()
     try:
-        head.load_state_dict(load_file(path))
+        state = load_file(path)
+        if not all(bool(value.isfinite().all()) for value in state.values()):
+            message = "NaN or infinite weights"
+            raise ValueError(message)
+        head.load_state_dict(state)
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
         message = f"The tuned weights in {path} are damaged or belong to another model; tune again."
         raise InputError(message) from error

@@ -9,9 +9,12 @@ from dataclasses import field
 from typing import Any
 
 from ..errors import InputError
+from ..files import json_values
+from ..network.seed import LARGEST_SEED
 from ..tuning.plan import TuningSettings
 
 AMONG = ("lesion", "organ")
+MOST_COUNTED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,21 @@ class Design:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Design:
-        """Build a design from what `to_dict` gave."""
-        plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-        return cls(**plain)
+        """Build a design from what `to_dict` gave.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is of another kind than it must be.
+        """
+        values = json_values.fields(values, json_values.anything)
+        return cls(
+            json_values.entries(values["iterations"], _count),
+            _count(values["reference_iterations"]),
+            json_values.entries(values["slice_counts"], _count),
+            _count(values["repetitions"]),
+            json_values.integer(values["seed"], 0, LARGEST_SEED),
+            json_values.truth(values["every_pixel"]),
+        )
 
     def _lesion_slices(self, iterations: int) -> Setting:
         return self.reference if iterations == self.reference_iterations else Setting(iterations)
@@ -141,6 +156,24 @@ class Preparation:
     bias_correction: bool | None = None
     missing_sequence: str = "error"
 
+    @classmethod
+    def from_dict(cls, values: Any) -> Preparation:
+        """Build it from JSON values.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is of another kind than it must be.
+        """
+        values = json_values.fields(values, json_values.anything)
+        correction = values["bias_correction"]
+        return cls(
+            _optional_text(values["model"]),
+            _optional_text(values["registration"]),
+            _optional_text(values["motion_correction"]),
+            None if correction is None else json_values.truth(correction),
+            json_values.choice(values["missing_sequence"], ("error", "zero")),
+        )
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -155,3 +188,26 @@ class Cohort:
     name: str
     phantom: bool = False
     notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Cohort:
+        """Build it from JSON values.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something is of another kind than it must be.
+        """
+        values = json_values.fields(values, json_values.anything)
+        return cls(
+            json_values.text(values["name"]),
+            json_values.truth(values["phantom"]),
+            json_values.entries(values["notes"], json_values.text),
+        )
+
+
+def _count(value: Any) -> int:
+    return json_values.integer(value, 1, MOST_COUNTED)
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else json_values.text(value)

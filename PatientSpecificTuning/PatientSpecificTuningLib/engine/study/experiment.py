@@ -51,6 +51,7 @@ def prepare_patient(folder: Path, identifier: str) -> None:
     """
     study = open_study(folder)
     patient = study.patient(identifier)
+    study.require_inside(identifier)
     if None not in current_outcomes(study, identifier).values():
         return
     case = workflow.prepare(
@@ -71,6 +72,7 @@ def measure(folder: Path, identifier: str, setting_name: str) -> None:
         InputError: the patient's labels cannot be used, or the patient is not prepared.
     """
     study = open_study(folder)
+    study.require_inside(identifier)
     setting = study.design.setting(setting_name)
     origin = _origin(study, identifier)
     if _current_outcome(study, identifier, setting, origin) is not None:

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..cohort.patient import CohortPatient
+from ..cohort.patient import is_identifier
 from ..errors import InputError
+from ..files import json_values
 from ..files.atomic import write_text
+from ..files.json_file import read_json_object
+from ..files.links import require_inside
 from ..model.card import ModelCard
 from ..model.card import read_model_card
 from ..network.model_choice import choose_model
@@ -44,8 +48,16 @@ class Study:
         return read_model_card(choose_model(self.preparation.model))
 
     def patient(self, identifier: str) -> CohortPatient:
-        """The patient of this identifier."""
-        return next(patient for patient in self.patients if patient.identifier == identifier)
+        """The patient of this identifier.
+
+        Raises:
+            InputError: there is none in this study, as where another study was written into its folder meanwhile.
+        """
+        for patient in self.patients:
+            if patient.identifier == identifier:
+                return patient
+        message = f"The study in {self.folder} has no patient {identifier!r}; run the study command again."
+        raise InputError(message)
 
     def patient_folder(self, identifier: str) -> Path:
         """Where everything of one patient lies."""
@@ -62,13 +74,17 @@ class Study:
     def outcome(self, identifier: str, setting: str) -> dict[str, Any] | None:
         """What was measured, None where nothing readable is there."""
         try:
-            values = json.loads(self.outcome_path(identifier, setting).read_text(encoding="utf-8"))
+            return read_json_object(self.outcome_path(identifier, setting))
         except (OSError, ValueError):
             return None
-        return values if isinstance(values, dict) else None
 
     def save(self) -> None:
-        """Write study.json, complete or not at all."""
+        """Write study.json, complete or not at all.
+
+        Raises:
+            InputError: the folder holds another study, or it cannot be written to.
+        """
+        self._require_own_folder()
         values = {
             "format_version": FORMAT_VERSION,
             "cohort": asdict(self.cohort),
@@ -80,7 +96,32 @@ class Study:
 
     def forget_features(self, identifier: str) -> None:
         """Remove the case folder of a patient that is complete; its features take gigabytes."""
+        self.require_inside(identifier)
         shutil.rmtree(self.case_folder(identifier), ignore_errors=True)
+
+    def require_inside(self, identifier: str) -> None:
+        """Refuse a study, perhaps of somebody else, whose folders of this patient are links that lead out of it.
+
+        Raises:
+            InputError: a folder leads elsewhere.
+        """
+        require_inside(self.folder, [self.patient_folder(identifier), self.case_folder(identifier)])
+
+    def _require_own_folder(self) -> None:
+        if not (self.folder / STUDY_NAME).is_file():
+            return
+        try:
+            earlier = {patient.identifier for patient in open_study(self.folder).patients}
+        except InputError:
+            # A damaged one is what this one replaces.
+            return
+        own = {patient.identifier for patient in self.patients}
+        if not earlier & own:
+            message = (
+                f"The folder {self.folder} holds a study of other patients; choose a new output folder, so that none"
+                " removes what is the other's."
+            )
+            raise InputError(message)
 
 
 def open_study(folder: Path) -> Study:
@@ -92,18 +133,32 @@ def open_study(folder: Path) -> Study:
     folder = Path(folder)
     path = folder / STUDY_NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        cohort = dict(values["cohort"])
-        return Study(
+        values = read_json_object(path)
+        study = Study(
             folder,
-            Cohort(cohort["name"], cohort["phantom"], tuple(cohort["notes"])),
+            Cohort.from_dict(values["cohort"]),
             Design.from_dict(values["design"]),
-            Preparation(**values["preparation"]),
-            tuple(CohortPatient.from_dict(patient) for patient in values["patients"]),
+            Preparation.from_dict(values["preparation"]),
+            json_values.entries(values["patients"], CohortPatient.from_dict),
         )
+        _require_patients(study.patients)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{path} is missing or damaged; run the study command with its manifest again."
+        message = f"{path} is missing or damaged ({error}); run the study command with its manifest again."
         raise InputError(message) from error
+    return study
+
+
+def _require_patients(patients: Sequence[CohortPatient]) -> None:
+    """Identifiers name folders that are written and removed, so none may lead elsewhere or serve twice.
+
+    Raises:
+        ValueError: one cannot be used.
+    """
+    names = [patient.identifier for patient in patients]
+    unusable = [name for name in names if not is_identifier(name)]
+    if unusable or len({name.casefold() for name in names}) < len(names):
+        message = f"{unusable[0]!r} is no identifier" if unusable else "a patient stands there twice"
+        raise ValueError(message)
 
 
 def absolute(patients: Sequence[CohortPatient]) -> tuple[CohortPatient, ...]:

@@ -39,7 +39,11 @@ def markdown_report(
     values: Mapping[str, Any], tables: Sequence[Table], plots: Mapping[str, Path], folder: Path
 ) -> str:
     """Everything in one Markdown file; plots are linked by paths relative to `folder`."""
-    parts = [f"# Patient-specific fine-tuning: {values['cohort']}", *_introduction(values), _problems(values)]
+    parts = [
+        f"# Patient-specific fine-tuning: {html.escape(values['cohort'])}",
+        *_introduction(values),
+        _problems(values),
+    ]
     for table in tables:
         parts += [f"## {heading(table)}", as_markdown(table), values["tables"][table.key]["caption"]]
     parts += ["## Uncertainty", *(entry["sentence"] for entry in values["uncertainty"])]

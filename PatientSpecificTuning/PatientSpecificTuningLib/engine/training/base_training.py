@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
 from ..errors import InputError
-from ..files.atomic import replace_when_complete
+from ..files.atomic import write_bytes
 from ..model.card import ModelCard
 from ..network.network import DualPathwayNetwork
 from ..network.patches import PATCH_SIZE
@@ -300,8 +300,7 @@ class BaseTraining:
             tensors |= {f"adam.{index}.{k}": v.contiguous() for k, v in state.items()}
         tensors["losses"] = torch.tensor(self.progress.losses, dtype=torch.float64)
         metadata = {k: str(v) for k, v in asdict(self.settings).items()}
-        with replace_when_complete(Path(path)) as temporary:
-            save_file(tensors, temporary, metadata=metadata)
+        write_bytes(Path(path), save(tensors, metadata=metadata))
 
     def load_checkpoint(self, path: Path) -> None:
         """Continue from what `save_checkpoint` wrote."""

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..files.arrays import open_array
+from ..files.atomic import make_folder
 from ..network.features import FeatureStore
 from ..network.features import compute_features
 from ..network.frozen_trunk import FrozenTrunk
@@ -96,12 +98,13 @@ def pool_patches(
         Cancelled: `cancelled` said so.
     """
     counted = counted_pixels(organ_mask, settings)
+    make_folder(folder)
     stores = {}
     for done, position in enumerate(slices):
         patches = slice_patches(organ_mask, position, count, settings)
         masks = np.stack([counted(patch) for patch in patches])
         path = folder / _file_name(position, settings)
-        stores[position] = _stored(path, masks) or compute_features(
+        stores[position] = _stored(path, masks, network.card.feature_maps) or compute_features(
             network,
             np.stack([_cut(images, patch) for patch in patches], axis=1),
             masks,
@@ -136,14 +139,15 @@ def _file_name(position: int, settings: TuningSettings) -> str:
     return f"{_slice_name(position)}{turned}-seed{settings.seed}.npy"
 
 
-def _stored(path: Path, masks: NDArray[np.bool_]) -> FeatureStore | None:
+def _stored(path: Path, masks: NDArray[np.bool_], maps: int) -> FeatureStore | None:
     """What is kept already, where it has these patches; it may have more."""
     try:
-        words = np.load(path, mmap_mode="r")
+        words = open_array(path, dtypes=(np.uint16, np.float32), dimensions=2)
     except (OSError, ValueError):
         return None
     needed = int(np.count_nonzero(masks))
-    return FeatureStore(masks, words[:needed]) if len(words) >= needed else None
+    fits = len(words) >= needed and words.shape[1] == maps
+    return FeatureStore(masks, words[:needed]) if fits else None
 
 
 def _first_rows(store: FeatureStore) -> NDArray[np.intp]:

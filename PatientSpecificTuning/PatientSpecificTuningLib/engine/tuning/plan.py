@@ -12,11 +12,13 @@ from ..errors import InputError
 from ..network.patches import PATCH_SIZE
 from ..network.patches import Window
 from ..network.patches import corner_and_centre_windows
+from ..network.seed import LARGEST_SEED
 
 WEIGHTINGS = (None, "segmentation", "detection")
 LOSS_AREAS = ("organ", "patch")
 WINDOWS_PER_SLICE = 5
 MOST_POOLED_PER_SLICE = 20
+MOST_ITERATIONS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class TuningSettings:
         problem = ""
         if min(count for count in counts if count is not None) < 1:
             problem = "iterations, batch size, patch size, patch pool and pixels must be at least 1"
-        elif self.learning_rate <= 0 or not 0 <= self.rotation_degrees <= 180:
+        elif not 0 <= self.seed <= LARGEST_SEED or self.iterations > MOST_ITERATIONS:
+            problem = f"the seed goes from 0 to {LARGEST_SEED} and iterations to {MOST_ITERATIONS}"
+        elif not 0 < self.learning_rate < 1e6 or not 0 <= self.rotation_degrees <= 180:
             problem = "the learning rate must be above 0 and the rotation between 0 and 180 degrees"
         elif self.weighting not in WEIGHTINGS:
             problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection"

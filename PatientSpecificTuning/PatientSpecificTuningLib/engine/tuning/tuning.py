@@ -90,7 +90,19 @@ def tune(
             trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
             if progress is not None:
                 progress("Fine-tuning", (iteration + 1) / settings.iterations)
-    return TunedHead(trainer.state(), trainer.losses, trainer.parameters())
+    tuned = TunedHead(trainer.state(), trainer.losses, trainer.parameters())
+    _require_finite(tuned, patch_folder)
+    return tuned
+
+
+def _require_finite(tuned: TunedHead, patch_folder: Path | None) -> None:
+    if all(bool(values.isfinite().all()) for values in tuned.state.values()):
+        return
+    where = (
+        "" if patch_folder is None else f" or the kept patches are damaged; remove the folder {patch_folder}"
+    )
+    message = f"Fine-tuning did not lead to numbers: the learning rate is too high{where} and tune again."
+    raise InputError(message)
 
 
 @contextmanager

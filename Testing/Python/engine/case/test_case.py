@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PatientSpecificTuningLib.engine.case.case import Case
-from PatientSpecificTuningLib.engine.case.case import ExaminationRecord
+from PatientSpecificTuningLib.engine.case.examination_record import ExaminationRecord
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.content_hash import ContentHash
 from PatientSpecificTuningLib.engine.files.content_hash import content_hash
@@ -34,8 +34,8 @@ def _record(**changes: object) -> ExaminationRecord:
 
 def test_an_opened_case_knows_everything_that_was_saved(tmp_path: Path) -> None:
     case = Case.create(tmp_path / "case", model=MODEL)
-    case.examinations["baseline"] = _record()
-    case.save()
+    with case.new_examination("baseline", _record()):
+        pass
     opened = Case.open(tmp_path / "case")
     assert opened == case
     assert opened.record("baseline").user_grid == _grid(7)
@@ -43,8 +43,8 @@ def test_an_opened_case_knows_everything_that_was_saved(tmp_path: Path) -> None:
 
 def test_creating_a_case_that_exists_resumes_it(tmp_path: Path) -> None:
     case = Case.create(tmp_path, model=MODEL)
-    case.examinations["followup"] = _record()
-    case.save()
+    with case.new_examination("followup", _record()):
+        pass
     assert "followup" in Case.create(tmp_path, model=MODEL).examinations
 
 

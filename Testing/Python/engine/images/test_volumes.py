@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from PatientSpecificTuningLib.engine.errors import InputError
-from PatientSpecificTuningLib.engine.images.nifti_values import has_non_finite_values
+from PatientSpecificTuningLib.engine.images.nifti_file import nifti_problem
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
 from PatientSpecificTuningLib.engine.images.volumes import read_sequence
@@ -184,7 +184,7 @@ def test_nan_in_a_nifti_file_is_seen_in_either_byte_order(tmp_path: Path, order:
     header = nibabel.Nifti1Header(endianness=order)
     header.set_data_dtype(order + kind)
     nibabel.Nifti1Image(data, np.eye(4), header).to_filename(tmp_path / "volume.nii.gz")
-    assert has_non_finite_values(tmp_path / "volume.nii.gz")
+    assert nifti_problem(tmp_path / "volume.nii.gz") == "has NaN or infinite values"
 
 
 def _write_dicom(folder: Path, series: str, *, phase: int = 0) -> None:

@@ -75,7 +75,7 @@ def test_weights_with_nan_are_refused(saved):
         ({"dilation_rates": [1, 2]}, "dilation rates"),
         ({"dropout": 1.5}, "dropout"),
         ({"registration": "affine"}, "registration"),
-        ({"proposed_slices": 0}, "proposes 0 slices"),
+        ({"proposed_slices": 0}, "proposed slices, 0 is no whole number"),
         (
             {"pathways": [{"sequence": "DWI", "channels": 3, "channel_labels": ["b10"]}]},
             "3 channels but 1 labels",
@@ -85,7 +85,7 @@ def test_weights_with_nan_are_refused(saved):
             "key channel of DCE is 5 of 4",
         ),
         ({"pathways": [{"sequence": "DCE", "motion_correction": "pairwise"}]}, "motion correction of DCE"),
-        ({"kernels": 0}, "at least 1"),
+        ({"kernels": 0}, "kernels, 0 is no whole number from 1"),
         ({"colour": "blue"}, "cannot be understood"),
     ],
 )

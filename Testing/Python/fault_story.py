@@ -1,0 +1,233 @@
+"""The life of one tiny case, step by step, with a fault at every change that a step makes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+from patients import write_patient
+from patients import write_tiny_model
+from PatientSpecificTuningLib.engine import workflow
+from PatientSpecificTuningLib.engine.case.annotation import load_annotation
+from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.case.layout import case_exists
+from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.files.atomic import write_text
+from PatientSpecificTuningLib.engine.lesions import segmentation
+from write_points import POINTS
+from write_points import Killed
+from write_points import as_processes
+from write_points import full_from
+from write_points import killed_at
+from write_points import meanwhile
+from write_points import read_only_from
+
+FAULTS = ("killed", "full disk", "read-only", "two processes")
+EXPECTED = {"killed": Killed, "full disk": InputError, "read-only": InputError}
+_BY_ANOTHER = {
+    "examination": "baseline",
+    "tuned": None,
+    "lesions": 0,
+    "volume_ml": 0.0,
+    "repetitions": 0,
+    "by": "another",
+}
+
+
+class Story:
+    """A case that goes through all steps once; every step can be repeated from where it began, with a fault.
+
+    Attributes:
+        case: the case folder.
+        steps: what is done, by name, in order.
+        points: how many changes each step makes.
+        injected: how many faults of each kind were tried.
+    """
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.case = folder, folder / "case"
+        self.points: dict[str, int] = {}
+        self.injected: Counter[str] = Counter()
+        self._before: dict[str, Path] = {}
+        self._after: dict[str, dict[str, Any]] = {}
+        patient, model = write_patient(folder / "patient"), write_tiny_model(folder / "model")
+        self._make_quick(patch)
+        self.steps = _steps(self.case, patient, model)
+
+    def tell(self, next_process: Callable[[], None]) -> None:
+        """Go through all steps without a fault, and remember what was there before and after each."""
+        for number, (name, step) in enumerate(self.steps.items()):
+            self._before[name] = self.folder / f"before-{number}"
+            if self.case.exists():
+                shutil.copytree(self.case, self._before[name])
+            next_process()
+            with POINTS.listening(self.case):
+                step()
+            self.points[name] = len(POINTS.names)
+            self._after[name] = observed(self.case)
+
+    def fail(self, name: str, fault: str, point: int, next_process: Callable[[], None]) -> None:
+        """Do one step with a fault at one of its changes, look at the case, and do it again without."""
+        self.injected[fault] += 1
+        self._restore(name)
+        before = observed(self.case)
+        next_process()
+        at = {"killed": killed_at, "full disk": full_from, "read-only": read_only_from}.get(fault)
+        if at is None:
+            self._two_processes(name, point)
+            return
+        with POINTS.listening(self.case, at(point)):
+            raised = _raised(self.steps[name], EXPECTED[fault])
+        assert len(str(raised or "").splitlines()) <= 1
+        assert raised is not None or fault != "killed", "the process went on"
+        _require_between(observed(self.case), before, self._after[name])
+        next_process()
+        with suppress(InputError):
+            # A version that is removed already cannot be removed again.
+            self.steps[name]()
+        assert observed(self.case) == self._after[name]
+
+    def _two_processes(self, name: str, point: int) -> None:
+        done: list[str] = []
+
+        def other() -> None:
+            if case_exists(self.case):
+                another = Case.open(self.case)
+                with another.new_version("results", origin=_BY_ANOTHER) as folder:
+                    write_text(folder / "run.json", json.dumps(_BY_ANOTHER))
+                done.append(str(another.current["results"]))
+
+        with POINTS.listening(self.case, meanwhile(point, other, self.case)):
+            self.steps[name]()
+        now, after = observed(self.case), self._after[name]
+        for part in ("examinations", "annotation", "tuned"):
+            assert now[part] == after[part]
+        assert len(now["results"]) == len(after["results"]) + len(done)
+        assert now["current"]["results"] is None or now["current"]["results"] in now["results"]
+        if done:
+            assert "by" in Case.open(self.case).version_info("results", done[0])
+        assert not _unfinished(self.case)
+
+    def _restore(self, name: str) -> None:
+        shutil.rmtree(self.case, ignore_errors=True)
+        if self._before[name].exists():
+            shutil.copytree(self._before[name], self.case)
+
+    def _make_quick(self, patch: pytest.MonkeyPatch) -> None:
+        """What takes long and writes nothing is left out; the time is always the same."""
+        patch.setattr(workflow, "TuningSettings", functools.partial(workflow.TuningSettings, patch_pool=5))
+        patch.setattr(workflow, "now", lambda: "2020-01-01T00:00:00+00:00")
+        patch.setattr(segmentation, "align", lambda *_, **__: sitk.Euler3DTransform())
+
+
+def _raised(step: Callable[[], object], kind: type[BaseException]) -> BaseException | None:
+    try:
+        step()
+    except kind as error:
+        return error
+    return None
+
+
+def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], object]]:
+    def prepare(name: str) -> None:
+        files = {s: patient / f"{name}_{s}.nii.gz" for s in ("FLAIR", "T1")}
+        mask = {f"{name}_mask": patient / f"{name}_brain_mask.nii.gz"}
+        workflow.prepare(case, **{name: files}, **mask, model=model, registration="none", with_change=False)
+
+    lesions, known = patient / "baseline_lesion_mask.nii.gz", patient / "followup_lesion_mask.nii.gz"
+    return {
+        "prepare the baseline": lambda: prepare("baseline"),
+        "prepare the follow-up": lambda: prepare("followup"),
+        "annotate": lambda: workflow.annotate(case, lesions, slices=[0]),
+        "annotate again": lambda: workflow.annotate(case, lesions, slices=[0, 1]),
+        "look at patches": lambda: workflow.prepare_tuning(case, [0, 1]),
+        "tune": lambda: workflow.tune(case, iterations=2),
+        "segment": lambda: workflow.segment(case, repetitions=2),
+        "evaluate": lambda: workflow.evaluate(case, known, number="0001"),
+        "go back to the base model": lambda: Case.open(case).set_current("tuned", None),
+        "segment by the base model": lambda: workflow.segment(case, weights="base", repetitions=0),
+        "remove a result": lambda: Case.open(case).remove_version("results", "0001"),
+        "remove the tuned version": lambda: Case.open(case).remove_version("tuned", "0001"),
+    }
+
+
+def observed(case: Path) -> dict[str, Any]:
+    """What a case says to whoever opens it: everything that counts, each with the hash of its files."""
+    if not case_exists(case):
+        return {
+            "examinations": {},
+            "annotation": None,
+            "tuned": {},
+            "results": {},
+            "current": {"tuned": None, "results": None},
+            "unfinished": [],
+        }
+    opened = Case.open(case)
+    annotation = None
+    if "baseline" in opened.examinations:
+        with suppress(InputError):
+            annotation = load_annotation(opened).sha256
+    return {
+        "examinations": {n: _hash(case / n, deep=False) for n in opened.examinations},
+        "annotation": annotation,
+        **{kind: {n: _hash(case / kind / n) for n in opened.versions(kind)} for kind in ("tuned", "results")},
+        "current": opened.current,
+        "unfinished": _unfinished(case),
+    }
+
+
+def _unfinished(case: Path) -> list[str]:
+    return [path.name for path in case.rglob(".*")]
+
+
+def _hash(folder: Path, *, deep: bool = True) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            digest.update(os.path.basename(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _require_between(now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Nothing is lost and nothing is half: everything is as before the step or as after it."""
+    assert now["annotation"] in (before["annotation"], after["annotation"])
+    for part in ("examinations", "tuned"):
+        for name, content in now[part].items():
+            assert content in (before[part].get(name), after[part].get(name)), f"{part} {name} is half"
+    for part in ("examinations", "tuned", "results"):
+        both = before[part].keys() & after[part].keys()
+        assert both <= now[part].keys() <= before[part].keys() | after[part].keys(), f"{part} lost"
+    for kind, number in now["current"].items():
+        assert number is None or number in now[kind], f"current {kind} points at nothing"
+
+
+def every_fault(folder: Path, *, every: int = 1, tell: Callable[[str], None] = print) -> Story:
+    """Go through the story with every fault at every `every`-th change of every step; tells how many there were."""
+    with pytest.MonkeyPatch.context() as patch, as_processes(patch) as next_process:
+        story = Story(folder, patch)
+        story.tell(next_process)
+        number = 0
+        for name, points in story.points.items():
+            for fault in FAULTS:
+                for point in range(points):
+                    number += 1
+                    if number % every == 0:
+                        try:
+                            story.fail(name, fault, point, next_process)
+                        except BaseException as error:
+                            error.add_note(f"{fault} at change {point} of {points} of: {name}")
+                            raise
+        total, tried = sum(story.points.values()), sum(story.injected.values())
+        kinds = ", ".join(f"{fault} {count}" for fault, count in story.injected.items())
+        tell(f"{len(story.points)} steps make {total} changes; {tried} faults injected ({kinds})")
+    return story

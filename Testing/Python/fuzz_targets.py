@@ -1,0 +1,222 @@
+"""Every reader of a file or message that somebody else may have made, with a valid example to damage."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from builders import tiny_card
+from mutations import mutated_bytes
+from mutations import mutated_compressed
+from mutations import mutated_json
+from patients import write_image
+from patients import write_tiny_model
+from PatientSpecificTuningLib.engine import workflow
+from PatientSpecificTuningLib.engine.case.annotation import load_annotation
+from PatientSpecificTuningLib.engine.case.annotation import save_annotation
+from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.case.examination_record import ExaminationRecord
+from PatientSpecificTuningLib.engine.cohort.manifest import read_cohort
+from PatientSpecificTuningLib.engine.cohort.patient import CohortPatient
+from PatientSpecificTuningLib.engine.files.content_hash import ContentHash
+from PatientSpecificTuningLib.engine.images.geometry import Grid
+from PatientSpecificTuningLib.engine.images.scan_files import ExaminationFiles
+from PatientSpecificTuningLib.engine.images.volumes import count_volumes
+from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
+from PatientSpecificTuningLib.engine.images.volumes import read_volume
+from PatientSpecificTuningLib.engine.model.card import read_model_card
+from PatientSpecificTuningLib.engine.study.design import Cohort
+from PatientSpecificTuningLib.engine.study.design import Design
+from PatientSpecificTuningLib.engine.study.design import Preparation
+from PatientSpecificTuningLib.engine.study.study_folder import Study
+from PatientSpecificTuningLib.engine.study.study_folder import open_study
+from PatientSpecificTuningLib.jobs import messages
+from PatientSpecificTuningLib.jobs.worker import Worker
+
+Mutate = Callable[[bytes, random.Random], bytes]
+GRID = Grid((4, 5, 6), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader: the file that it reads, how that is damaged, and how it is read.
+
+    Attributes:
+        weight: how many inputs it gets for each round; readers of text are faster than those of images.
+    """
+
+    name: str
+    path: Path
+    mutate: Mutate
+    read: Callable[[], object]
+    weight: int = 1
+
+    def valid(self) -> bytes:
+        """The content of the valid file."""
+        return self.path.read_bytes()
+
+
+def targets(folder: Path) -> list[Target]:
+    """All readers, with valid files in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        *_model(folder),
+        *_case(folder),
+        *_cohort(folder),
+        *_images(folder),
+        *_arrays(folder),
+        _worker(folder),
+    ]
+
+
+def _model(folder: Path) -> list[Target]:
+    from PatientSpecificTuningLib.engine.network.model_folder import load_model
+
+    card, weights = write_tiny_model(folder / "card"), write_tiny_model(folder / "weights")
+    return [
+        Target("model card", card / "model.json", mutated_json, lambda: read_model_card(card), 20),
+        Target("weights", weights / "weights.safetensors", mutated_bytes, lambda: load_model(weights), 4),
+    ]
+
+
+def _case(folder: Path) -> list[Target]:
+    found = []
+    for name, file, read in (
+        ("case", "case.json", Case.open),
+        ("corrections", "baseline/annotation/slices.json", lambda case: load_annotation(Case.open(case))),
+        ("result", "results/0001/run.json", workflow.result),
+        ("tuned version", "tuned/0001/provenance.json", _tuned_of),
+    ):
+        case = _finished_case(folder / name)
+        found.append(Target(name, case / file, mutated_json, lambda read=read, case=case: read(case), 10))
+    return found
+
+
+def _tuned_of(case: Path) -> object:
+    opened = Case.open(case)
+    return opened.version_info("tuned", "0001"), opened.made_before("tuned", {"seed": 2})
+
+
+def _finished_case(folder: Path) -> Path:
+    case = Case.create(folder, model={"name": "tiny", "version": "1", "folder": "m", "sha256": "a" * 64})
+    record = ExaminationRecord({"FLAIR": ContentHash(["f.nii"], "1")}, None, GRID, GRID, {})
+    with case.new_examination("baseline", record):
+        pass
+    labels = np.zeros(GRID.shape, dtype=bool)
+    labels[1, 2, 2] = True
+    save_annotation(case, labels, [1])
+    run = {"examination": "baseline", "tuned": None, "lesions": 1, "volume_ml": 0.5, "repetitions": 0}
+    for kind, name, values in (("tuned", "provenance.json", {"seed": 1}), ("results", "run.json", run)):
+        with case.new_version(kind) as version:
+            (version / name).write_text(json.dumps(values))
+    return folder
+
+
+def _cohort(folder: Path) -> list[Target]:
+    scan = write_image(folder / "cohort" / "scan.nii.gz", np.random.default_rng(0).random((3, 8, 8)))
+    rows = [
+        {"patient": "p1", "examination": name, "FLAIR": scan.name, "T1": scan.name, "lesions": scan.name}
+        for name in ("baseline", "followup")
+    ]
+    as_json, as_csv = scan.parent / "manifest.json", scan.parent / "manifest.csv"
+    as_json.write_text(json.dumps({"examinations": rows}))
+    lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
+    as_csv.write_text("\n".join(lines) + "\n")
+    card = tiny_card()
+    files = ExaminationFiles({"FLAIR": [scan], "T1": [scan]}, None, scan)
+    patient = CohortPatient("p1", {"baseline": files, "followup": files})
+    study = Study(folder / "study", Cohort("test"), Design(), Preparation(), (patient,))
+    study.save()
+    return [
+        Target("manifest JSON", as_json, mutated_json, lambda: read_cohort(as_json, card)),
+        Target("manifest CSV", as_csv, mutated_bytes, lambda: read_cohort(as_csv, card)),
+        Target("study", study.folder / "study.json", mutated_json, lambda: open_study(study.folder), 20),
+    ]
+
+
+def _images(folder: Path) -> list[Target]:
+    values = (np.random.default_rng(0).random((4, 9, 8)) * 100).astype(np.float32)
+    found = []
+    for suffix, mutate in (
+        (".nii", mutated_bytes),
+        (".nii.gz", mutated_compressed),
+        (".nrrd", mutated_bytes),
+        (".mha", mutated_bytes),
+    ):
+        path = write_image(folder / "images" / f"scan{suffix}", values)
+        found.append(Target(f"image {suffix}", path, mutate, lambda path=path: _read_all(path), 2))
+    return [*found, _dicom(folder / "dicom")]
+
+
+def _read_all(path: Path) -> None:
+    count_volumes(path, "FLAIR")
+    read_labelmap(path, "mask")
+    read_volume(path, "FLAIR")
+
+
+def _dicom(folder: Path) -> Target:
+    folder.mkdir()
+    writer = sitk.ImageFileWriter()
+    writer.KeepOriginalImageUIDOn()
+    for z in range(3):
+        image = sitk.GetImageFromArray(np.arange(30, dtype=np.int16).reshape(1, 5, 6) + z)
+        for key, value in {
+            "0008|0060": "MR",
+            "0020|000e": "1.2.3",
+            "0008|0018": f"1.2.3.{z + 1}",
+            "0020|0032": f"0\\0\\{2 * z}",
+            "0020|0037": "1\\0\\0\\0\\1\\0",
+            "0020|0013": str(z),
+        }.items():
+            image.SetMetaData(key, value)
+        writer.SetFileName(str(folder / f"{z}.dcm"))
+        writer.Execute(image)
+    return Target("DICOM", folder / "1.dcm", mutated_bytes, lambda: read_volume(folder, "FLAIR"), 1)
+
+
+def _arrays(folder: Path) -> list[Target]:
+    from PatientSpecificTuningLib.engine.network.features import open_features
+
+    mask = np.ones((2, 3, 3), dtype=bool)
+    path = folder / "features.npy"
+    np.save(path, np.zeros((18, 4), dtype=np.float32))
+    return [Target("features", path, mutated_bytes, lambda: open_features(path, mask), 10)]
+
+
+class _Nowhere:
+    def write(self, data: bytes) -> None:
+        """Nobody listens."""
+
+    def flush(self) -> None:
+        """Nobody listens."""
+
+
+def _worker(folder: Path) -> Target:
+    path = folder / "messages"
+    requests = [
+        {"id": 1, "verb": "propose", "arguments": {"case": "c", "count": 2}},
+        {"id": 2, "verb": "cancel", "arguments": {"id": 1}},
+    ]
+    path.write_bytes(b"".join(map(messages.encode, requests)))
+
+    def hear() -> None:
+        worker = Worker(_Nowhere(), _Nowhere())  # type: ignore[arg-type]
+        for message in messages.LineReader().feed(path.read_bytes() + b"\n")[0]:
+            if message.get("verb") != "stop":
+                worker._heard(message)
+
+    return Target("worker messages", path, _mutated_messages, hear, 20)
+
+
+def _mutated_messages(content: bytes, chance: random.Random) -> bytes:
+    lines = content.splitlines()
+    number = chance.randrange(len(lines))
+    mark, text = messages.MARK.encode(), lines[number][len(messages.MARK) :]
+    lines[number] = mark + mutated_json(text, chance) + struct.pack("B", chance.choice((10, 13, 32)))
+    return b"\n".join(lines)
