@@ -28,18 +28,20 @@ def repository() -> Path:
     return REPOSITORY
 
 
-# Rooms whose tests prepare many tiny patients and judge no alignment.
-ROOMS_OF_SHORT_SEARCHES = {"panel", "command_line"}
+# Rooms whose tests prepare and tune many tiny patients, and judge neither alignment nor what is learned.
+ROOMS_OF_LITTLE_WORK = {"panel", "command_line"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def short_searches(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Registration that hardly searches, where only what happens around it is tested."""
-    if request.path.parent.name not in ROOMS_OF_SHORT_SEARCHES:
+def little_work(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Registration that hardly searches and few patches, where only what happens around them is tested."""
+    if request.path.parent.name not in ROOMS_OF_LITTLE_WORK:
         yield
         return
     from PatientSpecificTuningLib.engine.images import registration
+    from PatientSpecificTuningLib.engine.tuning import plan
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registration, "_RIGID_ITERATIONS", 3)
+        patch.setattr(plan, "MOST_POOLED_PER_SLICE", plan.WINDOWS_PER_SLICE)
         yield

@@ -11,6 +11,8 @@ from panel_harness import DirectClient
 from panel_harness import OpenPanel
 from panel_harness import start_standin
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module", autouse=True)
 def application():

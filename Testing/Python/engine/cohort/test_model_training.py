@@ -27,6 +27,8 @@ from PatientSpecificTuningLib.engine.training.group import TrainingGroup
 from PatientSpecificTuningLib.engine.training.group import training_group
 from torch import nn
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -23,6 +23,8 @@ from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
 from PatientSpecificTuningLib.engine.judging.metrics import dice
 from PatientSpecificTuningLib.engine.phantoms.brain.phantom import Anatomy
 
+pytestmark = pytest.mark.long
+
 
 def _tiny(folder: Path, number: int, quick: bool) -> dict:
     for seed, name in enumerate(("baseline", "followup")):
