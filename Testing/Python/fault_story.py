@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.case.layout import case_exists
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
+from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
 from write_points import POINTS
 from write_points import Killed
@@ -127,7 +129,10 @@ class Story:
         """What takes long and writes nothing is left out; the time is always the same."""
         patch.setattr(workflow, "TuningSettings", functools.partial(workflow.TuningSettings, patch_pool=5))
         patch.setattr(workflow, "now", lambda: "2020-01-01T00:00:00+00:00")
-        patch.setattr(segmentation, "align", lambda *_, **__: sitk.Euler3DTransform())
+        standing_still = SimpleNamespace(monotonic=lambda: 0.0)
+        patch.setattr(workflow, "time", standing_still)
+        patch.setattr(segmentation, "time", standing_still)
+        patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
 
 
 def _raised(step: Callable[[], object], kind: type[BaseException]) -> BaseException | None:

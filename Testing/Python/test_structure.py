@@ -21,6 +21,8 @@ FLOORS = (
     {"study"},
     {"cohort"},
     {"workflow"},
+    {"report"},
+    {"verdict"},
     {"judging", "tuning", "training", "phantoms"},
     {"lesions"},
     {"network"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .argument_types import number
 from .argument_types import positive
 from .argument_types import rate
 from .argument_types import slices
+from .review_arguments import review_arguments
 from .study_arguments import study_arguments
 from .study_verb import study
 
@@ -45,6 +47,7 @@ def build_parser(
         _verb(commands, "segment", verbs.segment, "find the lesions of an examination, with uncertainty")
     )
     _evaluate(_verb(commands, "evaluate", verbs.evaluate, "compare a result with known lesions"))
+    review_arguments(functools.partial(_verb, commands))
     _train(_verb(commands, "train", verbs.train, "train a base model on annotated examinations"))
     _demo(_verb(commands, "demo", verbs.demo, "run the whole method on the sample case or on your own scans"))
     _study(

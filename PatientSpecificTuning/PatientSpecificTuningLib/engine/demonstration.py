@@ -25,8 +25,9 @@ from .judging.evaluation import evaluate_change
 from .judging.metrics import metric_names
 from .judging.report import draw_result
 from .judging.report import metrics_markdown
+from .lesions.comparison import CHANGE_MAP
+from .lesions.comparison import CHANGE_TABLE
 from .lesions.lesions import binarize
-from .lesions.results import CHANGE_TABLE
 from .lesions.results import DETECTION_TABLE
 from .lesions.results import DETECTIONS
 from .lesions.results import LABELMAP
@@ -40,7 +41,16 @@ from .network.model_choice import model_of_case
 from .network.prepared import open_examination
 from .progress import Progress
 
-COPIED = (LABELMAP, PROBABILITY, UNCERTAINTY, LESION_TABLE, CHANGE_TABLE, DETECTIONS, DETECTION_TABLE)
+COPIED = (
+    LABELMAP,
+    PROBABILITY,
+    UNCERTAINTY,
+    LESION_TABLE,
+    CHANGE_TABLE,
+    CHANGE_MAP,
+    DETECTIONS,
+    DETECTION_TABLE,
+)
 
 
 @dataclass(frozen=True)

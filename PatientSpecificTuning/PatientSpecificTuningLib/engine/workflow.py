@@ -5,8 +5,8 @@ Each works on a case folder, opened or given by its path, and does nothing twice
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,12 @@ from .case.preparation import examination_inputs
 from .case.preparation import given_files
 from .case.preparation import preprocess_input
 from .case.preparation import record_of
+from .case.provenance import circumstances
 from .case.provenance import now
 from .errors import InputError
 from .judging.evaluation import evaluate_result
+from .lesions.alignment import alignment_of
+from .lesions.change_evidence import ChangeSettings
 from .lesions.lesions import binarize
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
@@ -39,14 +42,16 @@ from .lesions.results import checked_run
 from .lesions.results import require_dropout
 from .lesions.segmentation import compute_uncertainty
 from .lesions.segmentation import segment_examination
-from .lesions.segmentation import transform_between
 from .model.card import read_model_card
+from .network.device import describe_device
 from .network.device import on_best_device
 from .network.model_choice import choose_model
 from .network.model_choice import model_identity
 from .network.model_choice import model_of_case
 from .network.prepared import open_examination
 from .network.prepared import write_examination
+from .origins import origin_of_result
+from .origins import origin_of_tuning
 from .progress import Progress
 from .progress import within
 from .tuning.plan import TuningSettings
@@ -134,7 +139,7 @@ def prepare(
             write_examination(files, preprocessed, network, progress=within(progress, source.name))
     if with_change and len(case.examinations) == len(EXAMINATIONS):
         # Needed for the table of change; done here, where nobody waits for a click to take effect.
-        transform_between(case, progress=within(progress, "both"))
+        alignment_of(case, progress=within(progress, "both"))
     return case
 
 
@@ -156,7 +161,7 @@ def propose(
     Raises:
         InputError: the baseline is not prepared, or there is no slice to choose from.
     """
-    case = _opened(case)
+    case = opened(case)
     baseline = open_examination(case, "baseline")
     if count is None:
         count = read_model_card(model_of_case(case)).proposed_slices or "all"
@@ -181,7 +186,7 @@ def annotate(case: CaseLike, labels: Path | str, *, slices: Sequence[int] | None
     Raises:
         InputError: the labelmap cannot be used or shows no lesion, or a slice lies outside the baseline.
     """
-    case = _opened(case)
+    case = opened(case)
     array = labels_on_working_grid(case, Path(labels), "lesion labelmap")
     return save_annotation(case, array, lesion_slices(array) if slices is None else slices)
 
@@ -207,7 +212,7 @@ def prepare_tuning(
     from .tuning.patch_features import forget_patches
     from .tuning.patch_features import pool_patches
 
-    case = _opened(case)
+    case = opened(case)
     settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
     _card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
@@ -250,7 +255,7 @@ def tune(
     from .network.tuned_head import save_tuned_head
     from .tuning.tuning import tune as tune_head
 
-    case = _opened(case)
+    case = opened(case)
     annotation = load_annotation(case)
     settings = TuningSettings(
         iterations=iterations,
@@ -259,12 +264,13 @@ def tune(
         weighting=weighting,
         seed=seed,
     )
-    origin = _origin_of_tuning(case, annotation, settings)
+    origin = origin_of_tuning(case, annotation, settings)
     if (number := case.made_before("tuned", origin)) is not None:
         return _tuned_model(case, number)
     card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
     predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+    start = time.monotonic()
     head = on_best_device(
         lambda device: tune_head(
             network,
@@ -281,7 +287,7 @@ def tune(
     )
     with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
-        save_tuned_head(folder, head, {**origin, "created": now()})
+        save_tuned_head(folder, head, {**origin, **_made(start)})
     return _tuned_model(case, str(case.current["tuned"]))
 
 
@@ -292,6 +298,7 @@ def segment(
     weights: str = "current",
     repetitions: int = 25,
     seed: int = 0,
+    change: ChangeSettings | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Find the lesions of an examination and write a result, which becomes the current one.
@@ -304,21 +311,14 @@ def segment(
         weights: "current", "base", or the number of a tuned version.
         repetitions: Monte Carlo dropout repetitions for the uncertainty, 0 where lesions are enough.
         seed: seed of the dropout.
+        change: what counts as change between the examinations; None is the default.
 
     Raises:
         InputError: the examination is not prepared, or there is no such tuned version.
     """
-    case = _opened(case)
+    case = opened(case)
     require_dropout(repetitions, seed)
-    tuned = _tuned_number(case, weights)
-    origin = {
-        "model": case.model,
-        "examination": examination,
-        "input": case.record(examination).fingerprint(),
-        "tuned": tuned,
-        "annotation": None if tuned is None else case.version_info("tuned", tuned).get("annotation"),
-        "with_change": examination == "followup" and "baseline" in case.examinations,
-    }
+    origin = origin_of_result(case, examination, _tuned_number(case, weights), change or ChangeSettings())
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := case.made_before("results", {**origin, **dropout})) is not None:
@@ -326,7 +326,7 @@ def segment(
     number = case.made_before("results", {**origin, **WITHOUT_DROPOUT})
     if number is None:
         with case.new_version("results", origin={**origin, **WITHOUT_DROPOUT}) as folder:
-            segment_examination(case, folder, {**origin, "created": now()}, progress=progress)
+            segment_examination(case, folder, {**origin, **_made()}, progress=progress)
         # Read now: another process may move the pointer while the uncertainty is computed.
         number = str(case.current["results"])
     if repetitions > 0:
@@ -354,7 +354,7 @@ def evaluate(
     Raises:
         InputError: there is no such result, or the labelmap cannot be used.
     """
-    case = _opened(case)
+    case = opened(case)
     return evaluate_result(case, result(case, number), Path(reference), slices=slices)
 
 
@@ -364,7 +364,7 @@ def result(case: CaseLike, number: str = "current") -> Result:
     Raises:
         InputError: there is no such result.
     """
-    case = _opened(case)
+    case = opened(case)
     chosen = case.current["results"] if number == "current" else number
     if chosen is None:
         message = f"{case.folder} has no result yet; run segment first."
@@ -373,17 +373,14 @@ def result(case: CaseLike, number: str = "current") -> Result:
     return Result(chosen, folder, checked_run(folder, case.version_info("results", chosen)))
 
 
-def _origin_of_tuning(case: Case, annotation: Annotation, settings: TuningSettings) -> dict[str, Any]:
-    return {
-        "model": case.model,
-        "baseline": case.record("baseline").fingerprint(),
-        "annotation": annotation.sha256,
-        "slices": list(annotation.slices),
-        "settings": asdict(settings),
-    }
+def _made(start: float | None = None) -> dict[str, Any]:
+    """When, by which versions, where and, from a start of `time.monotonic` on, in how many seconds."""
+    taken = {} if start is None else {"seconds": time.monotonic() - start}
+    return {"created": now(), **circumstances(), "device": describe_device(), **taken}
 
 
-def _opened(case: CaseLike) -> Case:
+def opened(case: CaseLike) -> Case:
+    """A case, opened where it is given by its folder."""
     return case if isinstance(case, Case) else Case.open(Path(case))
 
 

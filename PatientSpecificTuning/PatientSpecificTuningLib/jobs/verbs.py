@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..engine import review
 from ..engine import workflow
 from ..engine.case.case import Case
 from ..engine.errors import InputError
@@ -91,9 +92,39 @@ def remove(progress: Progress, case: str, kind: str, number: str) -> Answer:
     return {"left": opened.versions(kind)}
 
 
+def judge(progress: Progress, case: str, number: str = "current") -> Answer:
+    """Whether a tuned version is better than the base CNN."""
+    usable_torch()
+    return review.judge(case, number=number, progress=progress)
+
+
+def decide(progress: Progress, case: str, choice: str, by: str = "", number: str = "current") -> Answer:
+    """Record whether the base or a tuned CNN is to be used."""
+    del progress
+    return review.decide(case, choice, by=by, number=number)
+
+
+def report(progress: Progress, case: str, number: str = "current", output: str | None = None) -> Answer:
+    """Write the report of a result."""
+    return dict(review.report(case, number=number, output=output, progress=progress))
+
+
 VERBS = {
     verb.__name__: verb
-    for verb in (hello, prepare, propose, annotate, prepare_tuning, tune, segment, evaluate, remove)
+    for verb in (
+        hello,
+        prepare,
+        propose,
+        annotate,
+        prepare_tuning,
+        tune,
+        segment,
+        evaluate,
+        remove,
+        judge,
+        decide,
+        report,
+    )
 }
 
 

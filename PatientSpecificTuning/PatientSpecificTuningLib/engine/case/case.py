@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import versions
 from .case_file import CaseValues
 from .case_file import as_text
 from .case_file import read_case_file
+from .dates import ExaminationDates
 from .examination_record import ExaminationRecord
 from .layout import CASE_NAME
 from .layout import EXAMINATIONS
@@ -43,12 +45,14 @@ class Case:
         model: name, version and content hash of the base model, and the folder it was read from.
         examinations: records of the prepared examinations, by "baseline" and "followup".
         current: which tuned model and which result are shown, by "tuned" and "results"; None is the base model.
+        dates: when the examinations were made, as far as it is known.
     """
 
     folder: Path
     model: dict[str, str] = field(default_factory=dict)
     examinations: dict[str, ExaminationRecord] = field(default_factory=dict)
     current: dict[str, str | None] = field(default_factory=lambda: {"tuned": None, "results": None})
+    dates: ExaminationDates = field(default_factory=ExaminationDates)
 
     @classmethod
     def create(cls, folder: Path, *, model: dict[str, str]) -> Case:
@@ -230,6 +234,17 @@ class Case:
         with self.alone():
             self._point_to(kind, number)
 
+    def set_dates(self, *, baseline: date | None = None, followup: date | None = None) -> None:
+        """Say when the examinations were made; None leaves a date as it is.
+
+        Raises:
+            InputError: the baseline was made after the follow-up.
+        """
+        with self.alone():
+            known = self.dates
+            self.dates = ExaminationDates(baseline or known.baseline, followup or known.followup).in_order()
+            self._write()
+
     def made_before(self, kind: str, origin: Mapping[str, Any]) -> str | None:
         """The newest version that was made from the same things, which becomes current; None without any."""
         if self._made_from(kind, origin) is None:
@@ -300,7 +315,7 @@ class Case:
     def _read(self) -> None:
         values = read_case_file(self.folder)
         layout.require_own_folders(self.folder)
-        self.model, self.examinations = values.model, values.examinations
+        self.model, self.examinations, self.dates = values.model, values.examinations, values.dates
         self.current = {kind: self._still_there(kind, values.current.get(kind)) for kind in layout.FINAL_JSON}
 
     def _still_there(self, kind: str, number: str | None) -> str | None:
@@ -313,7 +328,7 @@ class Case:
         return known[-1] if known else None
 
     def _write(self) -> None:
-        values = CaseValues(self.model, self.examinations, self.current)
+        values = CaseValues(self.model, self.examinations, self.current, self.dates)
         write_text(self.folder / CASE_NAME, as_text(values))
 
     def _gone(self) -> str:

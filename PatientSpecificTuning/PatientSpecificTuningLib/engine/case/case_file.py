@@ -10,21 +10,25 @@ from typing import Any
 from ..errors import InputError
 from ..files import json_values
 from ..files.json_file import read_json
+from .dates import ExaminationDates
+from .dates import parse_date
 from .examination_record import ExaminationRecord
 from .layout import CASE_NAME
 from .layout import EXAMINATIONS
 from .layout import FINAL_JSON
 
 FORMAT_VERSION = 1
+NO_DATES = ExaminationDates()
 
 
 @dataclass(frozen=True)
 class CaseValues:
-    """What case.json holds: the model, the records of the examinations and the current versions."""
+    """What case.json holds: the model, the records and dates of the examinations and the current versions."""
 
     model: dict[str, str]
     examinations: dict[str, ExaminationRecord]
     current: dict[str, str | None]
+    dates: ExaminationDates = NO_DATES
 
 
 def read_case_file(folder: Path) -> CaseValues:
@@ -51,7 +55,7 @@ def read_case_file(folder: Path) -> CaseValues:
         raise InputError(message)
     try:
         return _checked(values)
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, InputError) as error:
         message = f"{path} is damaged ({error}); restore it from a copy or prepare a new case folder."
         raise InputError(message) from error
 
@@ -63,6 +67,7 @@ def as_text(values: CaseValues) -> str:
         "model": values.model,
         "examinations": {name: record.to_dict() for name, record in values.examinations.items()},
         "current": values.current,
+        "dates": values.dates.as_dict(),
     }
     return json.dumps(plain, indent=2) + "\n"
 
@@ -79,6 +84,16 @@ def _checked(values: Any) -> CaseValues:
         json_values.fields(values["model"], json_values.text),
         {name: ExaminationRecord.from_dict(record) for name, record in records.items()},
         current,
+        _dates(values.get("dates") or {}),
+    )
+
+
+def _dates(values: Any) -> ExaminationDates:
+    return ExaminationDates(
+        *(
+            parse_date(_number(json_values.fields(values, json_values.anything).get(name)), name)
+            for name in EXAMINATIONS
+        )
     )
 
 

@@ -20,9 +20,12 @@ from ..images.geometry import Grid
 from ..images.geometry import return_to_user_grid
 from ..images.volumes import write_volume
 from ..network.seed import LARGEST_SEED
-from .change import ChangeRow
-from .change import compare_lesions
-from .change import write_change_table
+from .comparison import BASELINE_LABELS
+from .comparison import BASELINE_LESIONS
+from .comparison import CHANGE_MAP
+from .comparison import CHANGE_TABLE
+from .comparison import Comparison
+from .comparison import write_comparison
 from .lesions import LesionRow
 from .lesions import label_lesions
 from .lesions import lesion_table
@@ -30,8 +33,7 @@ from .lesions import write_lesion_table
 
 LABELMAP, PROBABILITY, UNCERTAINTY = "labelmap.nii.gz", "probability.nii.gz", "uncertainty.nii.gz"
 LESION_LABELS = "lesion_labels.nii.gz"
-BASELINE_LESIONS = "baseline_lesions.nii.gz"
-LESION_TABLE, CHANGE_TABLE = "lesions.csv", "change.csv"
+LESION_TABLE = "lesions.csv"
 MOST_REPETITIONS = 10_000
 WITHOUT_DROPOUT = {"repetitions": 0, "seed": 0}
 DETECTIONS, DETECTION_TABLE = "detections.nii.gz", "detections.csv"
@@ -69,6 +71,21 @@ class Result:
     def baseline_lesions(self) -> Path:
         """Lesions of the baseline on this grid, uint8; exists where change was looked for."""
         return self.folder / BASELINE_LESIONS
+
+    @property
+    def baseline_labels(self) -> Path:
+        """Numbers of the baseline's lesions on this grid, int32; exists where change was looked for."""
+        return self.folder / BASELINE_LABELS
+
+    @property
+    def change_table(self) -> Path:
+        """What became of each lesion, CSV; exists where change was looked for."""
+        return self.folder / CHANGE_TABLE
+
+    @property
+    def change_map(self) -> Path:
+        """Tissue surely (1) or doubtfully (2) new, surely (3) or doubtfully (4) lost, uint8 on this grid."""
+        return self.folder / CHANGE_MAP
 
     @property
     def detections(self) -> Path:
@@ -129,7 +146,7 @@ def write_result(
     segmentation: Segmentation,
     run: dict[str, Any],
     *,
-    baseline_lesions: NDArray[np.bool_] | None = None,
+    comparison: Comparison | None = None,
 ) -> None:
     """Write a result without uncertainty into an empty folder, run.json last.
 
@@ -137,7 +154,7 @@ def write_result(
 
     Args:
         run: what made the result; numbers of lesions and millilitres are added.
-        baseline_lesions: bool (Z, Y, X) on the user's grid of this examination, for the table of change.
+        comparison: the baseline and what else is needed to find change; None where there is nothing to compare.
 
     Raises:
         InputError: the disk is full or the folder cannot be written to.
@@ -153,11 +170,10 @@ def write_result(
     unknown = np.full(labels.shape, np.nan, dtype=np.float32)
     rows = _write_table(folder, labels, sitk.GetArrayFromImage(probability), unknown, grid)
     summary = _summary(rows, labels, grid)
-    if baseline_lesions is not None:
-        write_volume(grid.image(baseline_lesions.astype(np.uint8)), folder / BASELINE_LESIONS)
-        changes = compare_lesions(label_lesions(baseline_lesions), labels, grid.voxel_volume_mm3)
-        write_change_table(changes, folder / CHANGE_TABLE)
-        summary["change"] = _counts(changes)
+    if comparison is not None:
+        softmax = sitk.GetArrayFromImage(probability)
+        grids = working, grid
+        summary |= write_comparison(folder, labels, softmax, grids, comparison)
     write_text(folder / RESULT_JSON, json.dumps({**run, **summary, **WITHOUT_DROPOUT}, indent=2) + "\n")
 
 
@@ -209,8 +225,3 @@ def _write_table(
 def _summary(rows: list[LesionRow], labels: NDArray[np.int32], grid: Grid) -> dict[str, Any]:
     volume = float(np.count_nonzero(labels) * grid.voxel_volume_mm3 / 1000)
     return {"lesions": len(rows), "volume_ml": volume}
-
-
-def _counts(changes: list[ChangeRow]) -> dict[str, int]:
-    kinds = [row.change for row in changes]
-    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}

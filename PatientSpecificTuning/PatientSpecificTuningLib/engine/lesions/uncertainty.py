@@ -26,6 +26,7 @@ from .logit_moments import softmax_deviation
 
 REPETITIONS = 25
 NEGLIGIBLE_SD = 0.005
+LEAST_PROBABILITY = 0.01
 
 
 def monte_carlo_dropout(
@@ -89,6 +90,33 @@ def _without_sampling(
         values[:, start : start + ROWS_AT_ONCE] = torch.stack(found).cpu().numpy()
         report(0.5 * start / len(store))
     return tuple(values)
+
+
+@torch.inference_mode()
+def logit_deviation(
+    head: Head,
+    store: FeatureStore,
+    probability: NDArray[np.float32],
+    *,
+    least: float = LEAST_PROBABILITY,
+    device: str = "cpu",
+) -> NDArray[np.float32]:
+    """Standard deviation of the lesion logit under dropout, by error propagation.
+
+    Args:
+        probability: float32 (Z, Y, X), lesion softmax without dropout.
+        least: voxels of a lower softmax are left out, they are far from being a lesion.
+
+    Returns:
+        float32 (Z, Y, X), 0 where it was left out.
+    """
+    folded = FoldedHead(head, device=device)
+    wanted = np.flatnonzero(probability[store.organ_mask] >= least)
+    values = np.zeros(len(store), dtype=np.float32)
+    for start in range(0, wanted.size, ROWS_AT_ONCE):
+        voxels = wanted[start : start + ROWS_AT_ONCE]
+        values[voxels] = logit_moments(folded, store.picked(voxels))[1].sqrt().cpu().numpy()
+    return store.volume(values)
 
 
 Sampler = Callable[[Tensor, int], NDArray[np.float32]]

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PatientSpecificTuningLib.engine.lesions.change import compare_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
 from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import lesion_table
 from PatientSpecificTuningLib.engine.lesions.lesions import write_lesion_table
+from PatientSpecificTuningLib.engine.lesions.overlap_rule import compare_lesions
 from PatientSpecificTuningLib.engine.model.card import PostProcessing
 
 SHAPE = (4, 9, 9)

@@ -1,0 +1,54 @@
+"""The report of a result as files: one HTML page with pictures and the same content as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..case.case import Case
+from ..errors import InputError
+from ..files.atomic import write_text
+from ..lesions.results import Result
+from ..progress import Progress
+from .change_pictures import both_examinations
+from .change_pictures import draw_change
+from .content import report_content
+from .page import html_page
+
+HTML, JSON = "report.html", "report.json"
+TITLE = "What changed between baseline and follow-up"
+MOST_PICTURES = 8
+
+
+def write_report(
+    case: Case, result: Result, output: Path | None, *, progress: Progress | None = None
+) -> dict[str, str]:
+    """Write the report of a result of the follow-up.
+
+    Args:
+        output: the HTML file, JSON goes beside it; None is the folder of the result.
+
+    Returns:
+        paths by "html" and "json".
+
+    Raises:
+        InputError: the result was not compared with a baseline, files are damaged, or the place cannot be written to.
+    """
+    if not result.change_table.is_file() or not result.change_map.is_file():
+        message = (
+            f"Result {result.number} was not compared with a baseline by this version of the program; segment the"
+            " follow-up of a case with both examinations again."
+        )
+        raise InputError(message)
+    page = result.folder / HTML if output is None else output
+    content = report_content(case, result)
+    both, shown = both_examinations(case, result), content["changes"][:MOST_PICTURES]
+    pictures = []
+    for done, row in enumerate(shown):
+        if progress is not None:
+            progress("Drawing changes", done / len(shown))
+        pictures.append(draw_change(both, row))
+    data = page.with_suffix(".json") if page.suffix.lower() != ".json" else page.with_name(JSON)
+    write_text(data, json.dumps(content, indent=2, default=str) + "\n")
+    write_text(page, html_page(content, pictures, TITLE))
+    return {"html": str(page), "json": str(data)}

@@ -1,0 +1,177 @@
+"""Whether the tuned CNN is better: slices left out, the rule, the sentence, and the decision that is recorded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from patients import write_patient
+from patients import write_tiny_model
+from PatientSpecificTuningLib.engine import review
+from PatientSpecificTuningLib.engine import workflow
+from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.verdict.leave_out import MOST_FOLDS
+from PatientSpecificTuningLib.engine.verdict.leave_out import LeftOut
+from PatientSpecificTuningLib.engine.verdict.leave_out import folds_of
+from PatientSpecificTuningLib.engine.verdict.verdict import Found
+from PatientSpecificTuningLib.engine.verdict.verdict import is_better
+from PatientSpecificTuningLib.engine.verdict.verdict import read_decision
+from PatientSpecificTuningLib.engine.verdict.verdict import read_verdict
+from PatientSpecificTuningLib.engine.verdict.verdict import verdict_on
+
+BASE = Found(dice=0.70, lesions=12, found=9, small=4, small_found=2, false=7)
+SHAPE = (4, 12, 12)
+
+
+def _lesions(*slices: int) -> np.ndarray:
+    labels = np.zeros(SHAPE, dtype=bool)
+    labels[list(slices), 4:8, 4:8] = True
+    return labels
+
+
+def test_every_slice_is_left_out_once_where_the_others_show_a_lesion() -> None:
+    assert folds_of((0, 1, 3), _lesions(0, 1, 3)) == [(0,), (1,), (3,)]
+    assert folds_of((0, 1), _lesions(0)) == [(1,)]
+    assert folds_of((2,), _lesions(2)) == []
+
+
+def test_many_slices_are_left_out_in_groups() -> None:
+    labels = np.ones((30, 2, 2), dtype=bool)
+    groups = folds_of(tuple(range(30)), labels)
+    assert len(groups) == MOST_FOLDS
+    assert sorted(position for group in groups for position in group) == list(range(30))
+
+
+@pytest.mark.parametrize(
+    ("tuned", "better"),
+    [
+        (replace(BASE, dice=0.81, found=11, false=3), True),
+        (replace(BASE, dice=0.60), False),
+        (replace(BASE, dice=0.85, found=6), False),
+        (replace(BASE, dice=0.85, found=8), True),
+    ],
+)
+def test_a_better_dice_does_not_excuse_lost_lesions(tuned: Found, better: bool) -> None:
+    assert is_better(BASE, tuned, "segmentation") is better
+
+
+def test_a_detection_is_judged_by_lesions_and_false_objects() -> None:
+    assert is_better(BASE, replace(BASE, dice=0.1, false=2), "detection")
+    assert not is_better(BASE, replace(BASE, dice=0.9, false=20), "detection")
+
+
+def test_the_verdict_is_one_sentence_with_figures() -> None:
+    labels = _lesions(0, 1, 2)
+    left_out = LeftOut((0, 1, 2), base=_lesions(0), tuned=labels, folds=3)
+    verdict = verdict_on(left_out, labels, 2.75, "segmentation")
+    assert verdict["known"]
+    assert verdict["better"]
+    assert verdict["recommended"] == "tuned"
+    assert "3 corrected slices" in verdict["sentence"]
+    assert "finds 1 of 1 lesions instead of 1" in verdict["sentence"]
+    assert "Dice 1.00 instead of 0.50" in verdict["sentence"]
+
+
+def test_a_worse_cnn_is_not_recommended_and_the_sentence_says_so() -> None:
+    labels = _lesions(0, 1)
+    verdict = verdict_on(LeftOut((0, 1), labels, _lesions(), 2), labels, 2.75, "segmentation")
+    assert verdict["recommended"] == "base"
+    assert verdict["sentence"].endswith("Keep the base CNN.")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared case of a tiny patient with two corrected slices."""
+    root = tmp_path_factory.mktemp("verdict")
+    patient = write_patient(root / "patient")
+    given = {
+        name: {s: patient / f"{name}_{s}.nii.gz" for s in ("FLAIR", "T1")}
+        for name in ("baseline", "followup")
+    }
+    case = workflow.prepare(
+        root / "case",
+        **given,
+        baseline_mask=patient / "baseline_brain_mask.nii.gz",
+        followup_mask=patient / "followup_brain_mask.nii.gz",
+        model=write_tiny_model(root / "model"),
+        registration="none",
+    )
+    workflow.annotate(case, patient / "baseline_lesion_mask.nii.gz", slices=[0, 1])
+    workflow.segment(case, weights="base", repetitions=0)
+    workflow.tune(case, iterations=3)
+    workflow.segment(case, repetitions=0)
+    return Path(case.folder)
+
+
+def test_a_tuned_version_is_judged_on_slices_that_its_tuning_did_not_see(folder: Path) -> None:
+    verdict = review.judge(folder)
+    assert verdict["slices"] == [0, 1]
+    assert verdict["method"] == "leave one slice out"
+    assert verdict["known"]
+    assert read_verdict(Case.open(folder).version_folder("tuned", "0001")) == json.loads(json.dumps(verdict))
+
+
+def test_judging_twice_says_the_same(folder: Path) -> None:
+    first, second = review.judge(folder), review.judge(folder)
+    assert (first["base"], first["tuned"]) == (second["base"], second["tuned"])
+
+
+def test_one_corrected_slice_is_not_enough_to_know(folder: Path) -> None:
+    case = Case.open(folder)
+    labels = folder.parent / "patient" / "baseline_lesion_mask.nii.gz"
+    workflow.annotate(case, labels, slices=[0])
+    tuned = workflow.tune(case, iterations=3)
+    verdict = review.judge(case, number=tuned.number)
+    assert not verdict["known"]
+    assert verdict["better"] is None
+    assert "nobody can know" in verdict["sentence"]
+    case.set_current("tuned", "0001")
+
+
+def test_keeping_the_base_cnn_is_recorded_and_shows_its_result(folder: Path) -> None:
+    review.decide(folder, "base", by="Reader A", number="0001")
+    case = Case.open(folder)
+    decision = read_decision(case.version_folder("tuned", "0001"))
+    assert decision is not None
+    assert (decision["choice"], decision["by"]) == ("base", "Reader A")
+    assert case.current["tuned"] is None
+    assert workflow.result(case).run["tuned"] is None
+    review.decide(folder, "tuned", by="Reader A", number="0001")
+    case = Case.open(folder)
+    assert case.current["tuned"] == "0001"
+    assert workflow.result(case).run["tuned"] == "0001"
+
+
+def test_a_decision_that_is_neither_base_nor_tuned_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="choose base or tuned"):
+        review.decide(folder, "both")
+
+
+def test_dates_give_the_change_per_year_and_wrong_ones_are_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="after the follow-up"):
+        review.set_dates(folder, baseline="2021-01-01", followup="2020-01-01")
+    with pytest.raises(InputError, match="is no date"):
+        review.set_dates(folder, baseline="yesterday")
+    review.set_dates(folder, baseline="2020-01-01", followup="2022-01-01")
+    result = workflow.segment(folder, repetitions=0)
+    assert result.run["dates"]["years"] == pytest.approx(2.0, abs=0.01)
+    assert result.run["registration"]["good"] in (True, False)
+
+
+def test_a_transform_given_by_hand_makes_another_result(folder: Path, tmp_path: Path) -> None:
+    import SimpleITK as sitk
+
+    before = workflow.segment(folder, repetitions=0)
+    moved = tmp_path / "nudge.tfm"
+    sitk.WriteTransform(sitk.TranslationTransform(3, (2.0, 0.0, 0.0)), str(moved))
+    quality = review.set_registration(folder, moved)
+    assert quality.shift_mm == pytest.approx(2.0)
+    after = workflow.segment(folder, repetitions=0)
+    assert after.number != before.number
+    assert after.run["registration"]["shift_mm"] == pytest.approx(2.0)
+    with pytest.raises(InputError, match="cannot be read"):
+        review.set_registration(folder, tmp_path / "nothing.tfm")
