@@ -108,7 +108,7 @@ def _read_damaged(arguments: list[str]) -> None:
     chosen = [(target, target.valid()) for target in fuzz_targets.targets(work)]
     weights = [target.weight for target, _ in chosen]
     outside.clear()
-    start, told, end = _memory_mb(), 0.0, time.monotonic() + seconds
+    start, told, end = memory_mb(), 0.0, time.monotonic() + seconds
     while time.monotonic() < end:
         target, valid = chance.choices(chosen, weights)[0]
         target.path.write_bytes(target.mutate(valid, chance))
@@ -139,7 +139,7 @@ def _read_damaged(arguments: list[str]) -> None:
             found.append(f"{target.name}: {problem[:200]} at {_keep(target.name, target.path, finds)}")
             outside.clear()
         target.path.write_bytes(valid)
-    grown = _memory_mb() - start
+    grown = memory_mb() - start
     if grown > MOST_MEMORY_MB:
         found.append(f"memory grew by {grown} MB")
     report.write_text(json.dumps({"counts": counts, "finds": found, "memory_mb": grown}))
@@ -166,7 +166,7 @@ def _written_outside(work: Path) -> list[str]:
     return found
 
 
-def _memory_mb() -> int:
+def memory_mb() -> int:
     """The most memory that this process has had, 0 where the system does not say."""
     try:
         import resource

@@ -9,6 +9,7 @@ from fault_story import FAULTS
 from fault_story import every_fault
 
 
+@pytest.mark.long
 def test_whatever_happens_at_a_change_nothing_is_lost_or_half_and_the_next_run_completes_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,25 @@
+"""Large inputs at a small size; `python3 Testing/load.py` runs them as large as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import load_stories
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("story", "size"),
+    [
+        (load_stories.large_volume, 12),
+        (load_stories.many_phases, 24),
+        (load_stories.many_lesions, 200),
+        (load_stories.many_versions, 30),
+        (load_stories.many_patients, 20),
+        pytest.param(load_stories.many_tunings, 3, marks=pytest.mark.long),
+        (load_stories.slow_disk, 0.01),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_large_input_is_served(tmp_path: Path, story, size) -> None:
+    assert str(size if isinstance(size, int) else "ms") in story(tmp_path, size)
