@@ -11,13 +11,13 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.images.bias_field import correct_bias_field
-from PatientSpecificTuningLib.engine.images.normalization import normalize
+from PatientSpecificTuningLib.engine.images.normalization import normalized
 from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import LesionAppearance
 from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import paste_lesions
-from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
+from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
 from scipy import ndimage
 
 SPACING = (0.958, 0.958, 3.0)
@@ -61,8 +61,9 @@ class Corrected:
 
     def training_examination(self, card: ModelCard, weight: float = 1.0) -> TrainingExamination:
         """Normalise as preparation does for this model, with half-precision images to save memory."""
-        clip = card.normalization.clip_percentiles
-        images = np.stack([normalize(volume, self.organ, clip) for volume in (self.flair, self.t1)])
+        images = np.stack(
+            [normalized(volume, self.organ, card.normalization) for volume in (self.flair, self.t1)]
+        )
         return TrainingExamination(
             self.name, images.astype(np.float16), self.organ, self.lesions & self.organ, weight
         )

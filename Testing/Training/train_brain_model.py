@@ -25,7 +25,7 @@ from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
+from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 
 JUDGED = tuple(source.name for source in SOURCES if source.lesions)
 FEW_LESION_VOXELS = 1000

@@ -16,6 +16,7 @@ CARD_NAME = "model.json"
 TASKS = ("segmentation", "detection")
 REGISTRATIONS = ("rigid", "bspline", "none")
 MOTION_CORRECTIONS = ("none", "groupwise")
+NORMALIZATIONS = ("z-score", "tissue")
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class Normalization:
     """How intensities are brought to one scale inside the organ mask.
 
     Attributes:
-        clip_percentiles: intensities are clipped to these percentiles before the z-score.
+        clip_percentiles: intensities are clipped to these percentiles before the z-score; not looked at by "tissue".
         shared_scale: all channels of a pathway share one scale, so that enhancement curves survive.
+        method: "z-score" by mean and standard deviation of the organ, or "tissue" by median and quartiles of what is
+            not fluid or air, which neither the lesion load nor a sloppy organ mask moves.
     """
 
     clip_percentiles: tuple[float, float] = (0.5, 99.5)
     shared_scale: bool = True
+    method: str = "z-score"
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,8 @@ def _problem(card: ModelCard) -> str:
         return f"its task is {card.task!r} instead of one of {', '.join(TASKS)}"
     if card.registration not in REGISTRATIONS:
         return f"its registration is {card.registration!r} instead of one of {', '.join(REGISTRATIONS)}"
+    if card.normalization.method not in NORMALIZATIONS:
+        return f"its normalisation is {card.normalization.method!r} instead of one of {', '.join(NORMALIZATIONS)}"
     if not card.pathways or any(pathway.channels < 1 for pathway in card.pathways):
         return "every pathway needs at least one channel"
     if len(card.block_layers) != len(card.dilation_rates):
