@@ -90,6 +90,7 @@ class ModelCard:
         proposed_slices: baseline slices to correct; None for every slice with a lesion, which the liver needs
             (paper, "Number of slices").
         class_weights: loss weight of background and of lesion pixels.
+        tuning_learning_rate: of patient-specific fine-tuning where nobody says otherwise, 1e-4 in the paper.
         results: figures reached on examinations that the judged weights had not seen.
     """
 
@@ -111,6 +112,7 @@ class ModelCard:
     missing_sequences: tuple[str, ...] = ()
     post_processing: PostProcessing = PostProcessing()
     class_weights: tuple[float, float] = (1.0, 5.0)
+    tuning_learning_rate: float = 1e-4
     training: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
@@ -202,6 +204,8 @@ def _problem(card: ModelCard) -> str:
         return "layers, dilation rates and kernels must be at least 1"
     if not 0 <= card.dropout < 1:
         return f"its dropout rate is {card.dropout}"
+    if not 0 < card.tuning_learning_rate < 1:
+        return f"its learning rate of fine-tuning is {card.tuning_learning_rate}"
     if card.proposed_slices is not None and card.proposed_slices < 1:
         return f"it proposes {card.proposed_slices} slices"
     return ""
