@@ -23,7 +23,7 @@ import SimpleITK as sitk
 import torch
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.cohort.sample_cases import sample_folder
-from PatientSpecificTuningLib.engine.images.normalization import normalize
+from PatientSpecificTuningLib.engine.images.normalization import normalized
 from PatientSpecificTuningLib.engine.lesions.uncertainty import REPETITIONS
 from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
 from PatientSpecificTuningLib.engine.model.card import ModelCard
@@ -104,10 +104,7 @@ def baseline_scan() -> Scan:
     }
     organ, lesions = arrays["brain_mask"] > 0, arrays["lesions"] > 0
     images = np.concatenate(
-        [
-            normalize(arrays[p.sequence][None], organ, card.normalization.clip_percentiles)
-            for p in card.pathways
-        ]
+        [normalized(arrays[p.sequence][None], organ, card.normalization) for p in card.pathways]
     )
     return Scan(card, network, images, organ, lesions)
 

@@ -12,7 +12,7 @@ from PatientSpecificTuningLib.engine.images.preprocessing import preprocess_exam
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.phantoms.liver.phantom import LiverExamination
 from PatientSpecificTuningLib.engine.phantoms.liver.phantom import make_liver_patient
-from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
+from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
 
 LEARNED_SEEDS = tuple(range(1000, 1064))
 # Patients of these seeds are never learned from; 1, 4 and 6 chose the class weights and do not judge.

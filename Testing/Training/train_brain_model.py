@@ -24,7 +24,7 @@ from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
+from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 from training_bar import training_bar
 
 JUDGED = tuple(source.name for source in SOURCES if source.lesions)

@@ -22,7 +22,7 @@ from PatientSpecificTuningLib.engine.phantoms.liver.phantom import SPACING_MM
 from PatientSpecificTuningLib.engine.phantoms.liver.tissue_signal import B_VALUES
 from PatientSpecificTuningLib.engine.phantoms.liver.tissue_signal import PHASES
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
+from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 from training_bar import training_bar
 
 # Departs from the paper's 10,000 iterations at 1e-4, which take most of a day without a GPU.

@@ -173,7 +173,11 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         default=100,
         help="iterations of fine-tuning, 50 to 1000; where the base CNN is far off, 500 are better",
     )
-    command.add_argument("--learning-rate", type=rate, default=1e-4, help="learning rate of Adam")
+    command.add_argument(
+        "--learning-rate",
+        type=rate,
+        help="learning rate of Adam, by default as the model card says; 1e-4 in the paper",
+    )
     command.add_argument(
         "--weighting",
         choices=("none", "segmentation", "detection"),

@@ -237,7 +237,7 @@ def tune(
     case: CaseLike,
     *,
     iterations: int = 100,
-    learning_rate: float = 1e-4,
+    learning_rate: float | None = None,
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
@@ -248,6 +248,9 @@ def tune(
     The new version becomes the current one. Where the same corrections and settings were tuned before, that
     version becomes current instead.
 
+    Args:
+        learning_rate: of Adam, None as the model card says; 1e-4 in the paper.
+
     Raises:
         InputError: nothing is annotated, or no corrected slice shows a lesion.
     """
@@ -257,9 +260,12 @@ def tune(
 
     case = opened(case)
     annotation = load_annotation(case)
+    rate = (
+        read_model_card(model_of_case(case)).tuning_learning_rate if learning_rate is None else learning_rate
+    )
     settings = TuningSettings(
         iterations=iterations,
-        learning_rate=learning_rate,
+        learning_rate=rate,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,

@@ -27,7 +27,7 @@ Cli = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny", tuning_learning_rate=2e-3)
 
 
 @pytest.fixture
@@ -147,6 +147,15 @@ def test_running_a_verb_again_makes_nothing_twice(case: Path, cli: Cli) -> None:
     assert opened.versions("tuned") == opened.versions("results") == ["0001"]
     assert cli("tune", case, "--iterations", 2, "--quiet")[0] == 0
     assert Case.open(case).current["tuned"] == "0002"
+
+
+def test_the_learning_rate_is_that_of_the_card_unless_one_is_given(case: Path, cli: Cli) -> None:
+    assert cli("annotate", case, "--labels", case.parent / "patient" / "baseline_lesion_mask.nii.gz")[0] == 0
+    for rate in ((), ("--learning-rate", 0.5)):
+        assert cli("tune", case, "--iterations", 1, *rate, "--quiet")[0] == 0
+    opened = Case.open(case)
+    rates = [opened.version_info("tuned", n)["settings"]["learning_rate"] for n in ("0001", "0002")]
+    assert rates == [2e-3, 0.5]
 
 
 def test_preparing_again_with_the_same_images_keeps_what_is_there(

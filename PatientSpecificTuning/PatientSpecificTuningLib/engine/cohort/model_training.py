@@ -36,8 +36,8 @@ from .manifest import read_cohort
 
 if TYPE_CHECKING:
     from ..network.network import DualPathwayNetwork
-    from ..training.base_training import TrainingExamination
     from ..training.base_training import TrainingProgress
+    from ..training.patch_sampler import TrainingExamination
 
 Spacing = tuple[float, float, float]
 CHECKPOINT = "checkpoint.safetensors"
@@ -76,8 +76,8 @@ def train_model(
     """
     from ..network.model_folder import load_model
     from ..training.base_training import BaseTraining
-    from ..training.base_training import TrainingSettings
     from ..training.group import training_group
+    from ..training.settings import TrainingSettings
 
     card_source = card_folder or start_from
     given = ModelCard() if card_source is None else read_model_card(card_source)
@@ -177,7 +177,7 @@ def judge(
 def _examination(
     name: str, files: ExaminationFiles, card: ModelCard, progress: Progress | None
 ) -> tuple[TrainingExamination, Spacing]:
-    from ..training.base_training import TrainingExamination
+    from ..training.patch_sampler import TrainingExamination
 
     (source,) = examination_inputs({name: files}, card, PreparationOptions(missing_sequence="zero"))
     prepared = preprocess_input(source, card, progress=within(progress, name))

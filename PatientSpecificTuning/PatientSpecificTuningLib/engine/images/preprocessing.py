@@ -24,7 +24,7 @@ from .geometry import resample_labelmap
 from .geometry import working_grid
 from .motion_correction import correct_motion
 from .motion_correction import corrected_sequences
-from .normalization import normalize
+from .normalization import normalized
 from .organ_mask import estimate_brain_mask
 from .registration import align
 
@@ -242,7 +242,7 @@ def _normalized(
     volumes: list[sitk.Image], mask: NDArray[np.bool_], card: ModelCard, what: str
 ) -> NDArray[np.float32]:
     arrays = np.stack([sitk.GetArrayFromImage(volume) for volume in volumes])
-    clip = card.normalization.clip_percentiles
-    if card.normalization.shared_scale:
-        return normalize(arrays, mask, clip, name=what)
-    return np.stack([normalize(array, mask, clip, name=what) for array in arrays])
+    how = card.normalization
+    if how.shared_scale:
+        return normalized(arrays, mask, how, name=what)
+    return np.stack([normalized(array, mask, how, name=what) for array in arrays])

@@ -52,12 +52,15 @@ class Normalization:
     """How intensities are brought to one scale inside the organ mask.
 
     Attributes:
-        clip_percentiles: intensities are clipped to these percentiles before the z-score.
+        clip_percentiles: intensities are clipped to these percentiles before the z-score; not looked at by "tissue".
         shared_scale: all channels of a pathway share one scale, so that enhancement curves survive.
+        method: "z-score" by mean and standard deviation of the organ, or "tissue" by median and quartiles of what is
+            not fluid or air, which neither the lesion load nor a sloppy organ mask moves.
     """
 
     clip_percentiles: tuple[float, float] = (0.5, 99.5)
     shared_scale: bool = True
+    method: str = "z-score"
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class ModelCard:
         proposed_slices: baseline slices to correct; None for every slice with a lesion, which the liver needs
             (paper, "Number of slices").
         class_weights: loss weight of background and of lesion pixels.
+        tuning_learning_rate: of patient-specific fine-tuning where nobody says otherwise, 1e-4 in the paper.
         results: figures reached on examinations that the judged weights had not seen.
     """
 
@@ -111,6 +115,7 @@ class ModelCard:
     missing_sequences: tuple[str, ...] = ()
     post_processing: PostProcessing = PostProcessing()
     class_weights: tuple[float, float] = (1.0, 5.0)
+    tuning_learning_rate: float = 1e-4
     training: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     licence: str = ""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TASKS = ("segmentation", "detection")
 REGISTRATIONS = ("rigid", "bspline", "none")
 MOTION_CORRECTIONS = ("none", "groupwise")
+NORMALIZATIONS = ("z-score", "tissue")
 MOST_PATHWAYS = 2
 MOST_CHANNELS = 256
 # Ten times the network of the paper on all axes would still fit a laptop's memory.
@@ -107,6 +108,7 @@ def _pathways(pathways: Any) -> None:
 def _normalization(value: Any) -> None:
     json_values.entries(value.clip_percentiles, _within(0, 100), count=2)
     json_values.truth(value.shared_scale)
+    json_values.choice(value.method, NORMALIZATIONS)
 
 
 def _post_processing(value: Any) -> None:
@@ -160,6 +162,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "proposed_slices": _proposed,
     "missing_sequences": _list_of(_sequence),
     "post_processing": _post_processing,
+    "tuning_learning_rate": _within(1e-9, 1),
     "class_weights": _list_of(_within(1e-6, 1e6), count=2),
     "training": lambda value: json_values.fields(value, json_values.anything),
     "results": lambda value: json_values.fields(value, json_values.anything),

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from safetensors.torch import save
 from torch import Tensor
@@ -22,58 +20,12 @@ from ..errors import InputError
 from ..files.atomic import write_bytes
 from ..model.card import ModelCard
 from ..network.network import DualPathwayNetwork
-from ..network.patches import PATCH_SIZE
-from ..network.patches import Window
-from ..network.patches import cut_patch
-from ..network.patches import grid_windows
-from .augmentation import drop_pathway
-from .augmentation import vary_intensities
+from .frozen_statistics import RandomDropout
+from .frozen_statistics import organ_logits
 from .group import TrainingGroup
-
-
-@dataclass(frozen=True)
-class TrainingExamination:
-    """One annotated examination, preprocessed.
-
-    Attributes:
-        images: float32 (channels, Z, Y, X), z-scored inside the organ and 0 outside.
-        organ: bool (Z, Y, X).
-        lesions: bool (Z, Y, X).
-        weight: how often slices of this examination are drawn relative to others.
-    """
-
-    name: str
-    images: NDArray[np.floating]
-    organ: NDArray[np.bool_]
-    lesions: NDArray[np.bool_]
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a base model is trained; the defaults are the paper's.
-
-    Attributes:
-        schedule: "constant" learning rate as the paper, or "one-cycle" (warm-up, then cosine to zero).
-        varied: strong augmentation (scale, mirror, intensities) instead of rotation alone.
-        lesion_centred: part of the patches that is centred near a lesion instead of taken from the grid.
-        all_slices: part of the patches that comes from any slice instead of lesion slices only.
-        averaging: decay of the exponential moving average of the weights that is kept as the result; 0 for none.
-        drop_probability: part of the patches that lose a droppable sequence (card.missing_sequences).
-    """
-
-    iterations: int = 10_000
-    batch_size: int = 4
-    learning_rate: float = 1e-4
-    schedule: str = "constant"
-    rotation_degrees: float = 45.0
-    varied: bool = False
-    lesion_centred: float = 0.0
-    all_slices: float = 0.0
-    averaging: float = 0.0
-    drop_probability: float = 0.0
-    weight_decay: float = 0.0
-    seed: int = 0
+from .patch_sampler import PatchSampler
+from .patch_sampler import TrainingExamination
+from .settings import TrainingSettings
 
 
 @dataclass
@@ -83,81 +35,6 @@ class TrainingProgress:
     iteration: int = 0
     losses: list[float] = field(default_factory=list)
     validation: list[tuple[int, float]] = field(default_factory=list)
-
-
-class PatchSampler:
-    """Draws batches of augmented patches; the same seed and iteration give the same batch."""
-
-    def __init__(
-        self, examinations: Sequence[TrainingExamination], card: ModelCard, settings: TrainingSettings
-    ) -> None:
-        if not examinations or not any(e.lesions.any() for e in examinations):
-            message = "No training examination has a lesion label; add at least one annotated examination."
-            raise InputError(message)
-        self.examinations = list(examinations)
-        self.settings = settings
-        self.pathway_of_channel = [i for i, p in enumerate(card.pathways) for _ in range(p.channels)]
-        self.droppable = [i for i, p in enumerate(card.pathways) if p.sequence in card.missing_sequences]
-        self.lesion_slices = [
-            np.flatnonzero((e.lesions & e.organ).any(axis=(1, 2))) for e in self.examinations
-        ]
-        self.organ_slices = [np.flatnonzero(e.organ.any(axis=(1, 2))) for e in self.examinations]
-        with_lesions = np.array([slices.size > 0 for slices in self.lesion_slices])
-        weights = np.array([e.weight for e in self.examinations])
-        counts = np.array([s.size for s in self.lesion_slices])
-        self.lesion_odds = _normalised(weights * np.sqrt(counts) * with_lesions)
-        self.any_odds = _normalised(weights)
-
-    def batch(self, iteration: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, C, 128, 128), lesion labels (B, 128, 128) int64 and organ (B, 128, 128) of one iteration."""
-        rng = np.random.default_rng([self.settings.seed, iteration])
-        patches = [self._patch(rng) for _ in range(self.settings.batch_size)]
-        images, labels, organ = (np.stack(part) for part in zip(*patches, strict=True))
-        return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64)), torch.from_numpy(organ)
-
-    def _patch(
-        self, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
-        settings = self.settings
-        examination, position = self._slice(rng)
-        organ_slice = examination.organ[position]
-        lesion_slice = examination.lesions[position]
-        if lesion_slice.any() and rng.random() < settings.lesion_centred:
-            window = _window_near_lesion(lesion_slice, rng)
-        else:
-            windows = grid_windows(organ_slice)
-            window = windows[rng.integers(len(windows))]
-        degrees = rng.uniform(-settings.rotation_degrees, settings.rotation_degrees)
-        scale = rng.uniform(0.85, 1.2) if settings.varied else 1.0
-        images = cut_patch(examination.images[:, position], window, degrees=degrees, scale=scale)
-        labels = cut_patch(lesion_slice, window, degrees=degrees, scale=scale) >= 0.5
-        organ = cut_patch(organ_slice, window, degrees=degrees, scale=scale, order=0) > 0.5
-        if settings.varied:
-            if rng.random() < 0.5:
-                images, labels, organ = images[..., ::-1], labels[..., ::-1], organ[..., ::-1]
-            images = vary_intensities(images, organ, self.pathway_of_channel, rng)
-        images = drop_pathway(images, self.pathway_of_channel, self.droppable, settings.drop_probability, rng)
-        return np.ascontiguousarray(images), np.ascontiguousarray(labels), np.ascontiguousarray(organ)
-
-    def _slice(self, rng: np.random.Generator) -> tuple[TrainingExamination, int]:
-        anywhere = rng.random() < self.settings.all_slices
-        odds = self.any_odds if anywhere else self.lesion_odds
-        chosen = int(rng.choice(len(self.examinations), p=odds))
-        slices = self.organ_slices[chosen] if anywhere else self.lesion_slices[chosen]
-        return self.examinations[chosen], int(slices[rng.integers(slices.size)])
-
-
-def _normalised(odds: NDArray[np.floating]) -> NDArray[np.floating]:
-    return odds / odds.sum()
-
-
-def _window_near_lesion(lesion_slice: NDArray[np.bool_], rng: np.random.Generator) -> Window:
-    rows, columns = np.nonzero(lesion_slice)
-    chosen = rng.integers(rows.size)
-    shift = rng.integers(-PATCH_SIZE // 4, PATCH_SIZE // 4 + 1, size=2)
-    return Window(
-        int(rows[chosen] - PATCH_SIZE // 2 + shift[0]), int(columns[chosen] - PATCH_SIZE // 2 + shift[1])
-    )
 
 
 def weighted_cross_entropy(
@@ -210,6 +87,9 @@ class BaseTraining:
         self.card = card
         self.settings = settings
         self.group = group or TrainingGroup(device=device)
+        if settings.frozen_statistics and self.group.size > 1:
+            message = "Training with frozen statistics is for one process; start one, or let the statistics be learned."
+            raise InputError(message)
         self.device = torch.device(self.group.device)
         self.bf16 = bf16
         self.sampler = PatchSampler(examinations, card, settings)
@@ -263,10 +143,7 @@ class BaseTraining:
         torch.manual_seed(self.settings.seed * 1_000_003 + turn)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.progress.iteration, self.settings)
-        self.network.train()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
-            logits = self.shared(images.to(memory_format=torch.channels_last))
-        loss = weighted_cross_entropy(logits, labels, organ, self.card.class_weights)
+        loss = self._loss(images, labels, organ, turn)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -275,6 +152,21 @@ class BaseTraining:
         self.progress.iteration += 1
         self.progress.losses.append(float(loss.detach()))
         return self.progress.losses[-1]
+
+    def _loss(self, images: Tensor, labels: Tensor, organ: Tensor, turn: int) -> Tensor:
+        weights = self.card.class_weights
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16):
+            if self.settings.frozen_statistics:
+                dropout = RandomDropout(self.card.dropout, self.settings.seed * 1_000_003 + turn)
+                logits = organ_logits(self.network, images, organ, dropout)
+            else:
+                self.network.train()
+                logits = self.shared(images.to(memory_format=torch.channels_last))
+        if self.settings.frozen_statistics:
+            return functional.cross_entropy(
+                logits.float(), labels[organ], torch.tensor(weights, device=self.device), reduction="sum"
+            ) / max(1, len(logits))
+        return weighted_cross_entropy(logits, labels, organ, weights)
 
     def _average(self) -> None:
         decay = self.settings.averaging

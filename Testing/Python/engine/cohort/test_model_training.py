@@ -22,9 +22,9 @@ from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.model.card import read_model_card
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
 from PatientSpecificTuningLib.engine.training.group import TrainingGroup
 from PatientSpecificTuningLib.engine.training.group import training_group
+from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 from torch import nn
 
 pytestmark = pytest.mark.long

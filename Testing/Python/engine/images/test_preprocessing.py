@@ -11,6 +11,7 @@ from PatientSpecificTuningLib.engine.images.bias_field import correct_bias_field
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.images.geometry import return_to_user_grid
 from PatientSpecificTuningLib.engine.images.normalization import normalize
+from PatientSpecificTuningLib.engine.images.normalization import normalized
 from PatientSpecificTuningLib.engine.images.organ_mask import estimate_brain_mask
 from PatientSpecificTuningLib.engine.images.preprocessing import preprocess_examination
 from PatientSpecificTuningLib.engine.model.card import Normalization
@@ -153,6 +154,38 @@ def test_normalisation_clips_what_is_far_out() -> None:
 def test_a_constant_organ_is_one_sentence() -> None:
     with pytest.raises(InputError, match=r"^The baseline T1 has the same intensity everywhere"):
         normalize(np.full(SHAPE, 3.0), _organ(), name="baseline T1")
+
+
+def _brain_like(fluid: float, lesions: float) -> np.ndarray:
+    """Tissue near 1, a part of fluid near 0.1 and a part of bright lesions."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(1, 0.1, 20_000)
+    values[: int(fluid * values.size)] = 0.1
+    values[values.size - int(lesions * values.size) :] = 2.0
+    return values.reshape(20, 10, 100).astype(np.float32)
+
+
+def test_tissue_stays_in_place_whatever_fluid_and_lesions_the_mask_covers() -> None:
+    organ = np.ones((20, 10, 100), dtype=bool)
+    how = Normalization(method="tissue")
+    scans = [_brain_like(fluid, lesions) for fluid, lesions in ((0.05, 0.0), (0.25, 0.0), (0.05, 0.06))]
+    tissue = [np.median(normalized(scan, organ, how)[(scan > 0.5) & (scan < 1.5)]) for scan in scans]
+    spread = [np.std(normalized(scan, organ, how)[(scan > 0.5) & (scan < 1.5)]) for scan in scans]
+    assert np.ptp(tissue) < 0.1
+    assert np.ptp(spread) < 0.1
+    z_scores = [np.median(normalize(scan, organ)[(scan > 0.5) & (scan < 1.5)]) for scan in scans]
+    assert np.ptp(z_scores) > 0.3
+
+
+def test_scaling_by_tissue_does_not_clip_lesions_of_a_high_load() -> None:
+    scan = _brain_like(0.1, 0.1)
+    result = normalized(scan, np.ones(scan.shape, dtype=bool), Normalization(method="tissue"))
+    assert result[scan == 2].min() > 3
+
+
+def test_tissue_without_contrast_is_one_sentence() -> None:
+    with pytest.raises(InputError, match=r"^The baseline T1 has the same intensity everywhere"):
+        normalized(np.full(SHAPE, 3.0), _organ(), Normalization(method="tissue"), name="baseline T1")
 
 
 def test_n4_flattens_a_bias_field() -> None:

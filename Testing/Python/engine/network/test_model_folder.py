@@ -76,6 +76,11 @@ def test_weights_with_nan_are_refused(saved):
         ({"dropout": 1.5}, "dropout"),
         ({"registration": "affine"}, "registration"),
         ({"proposed_slices": 0}, "proposed slices, 0 is no whole number"),
+        ({"tuning_learning_rate": 0}, "tuning learning rate, 0 is"),
+        (
+            {"normalization": {"clip_percentiles": [0, 100], "shared_scale": True, "method": "x"}},
+            "normalization, 'x' is none of",
+        ),
         (
             {"pathways": [{"sequence": "DWI", "channels": 3, "channel_labels": ["b10"]}]},
             "3 channels but 1 labels",

@@ -8,14 +8,18 @@ import torch
 from builders import blob_examination
 from builders import tiny_card
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.augmentation import drop_pathway
 from PatientSpecificTuningLib.engine.training.augmentation import vary_intensities
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
-from PatientSpecificTuningLib.engine.training.base_training import PatchSampler
-from PatientSpecificTuningLib.engine.training.base_training import TrainingExamination
-from PatientSpecificTuningLib.engine.training.base_training import TrainingSettings
 from PatientSpecificTuningLib.engine.training.base_training import learning_rate_at
 from PatientSpecificTuningLib.engine.training.base_training import weighted_cross_entropy
+from PatientSpecificTuningLib.engine.training.frozen_statistics import RandomDropout
+from PatientSpecificTuningLib.engine.training.frozen_statistics import organ_logits
+from PatientSpecificTuningLib.engine.training.group import TrainingGroup
+from PatientSpecificTuningLib.engine.training.patch_sampler import PatchSampler
+from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
+from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 
 
 def examination(seed: int = 0) -> TrainingExamination:
@@ -110,3 +114,66 @@ def test_only_droppable_pathways_are_dropped():
     assert dropped[:2].min() == 1
     assert dropped[2].max() == 0
     assert drop_pathway(patch, [0, 0, 1], [], 1.0, rng).min() == 1
+
+
+def test_frozen_statistics_give_what_the_network_gives_in_inference_mode():
+    torch.manual_seed(0)
+    network = DualPathwayNetwork(tiny_card())
+    network(torch.randn(2, 2, 40, 40))
+    network.eval()
+    images, organ = torch.randn(2, 2, 40, 40), torch.rand(2, 40, 40) > 0.5
+    logits = organ_logits(network, images, organ, RandomDropout(0.0, 0))
+    expected = network(images).permute(0, 2, 3, 1)[organ]
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_training_with_frozen_statistics_changes_weights_and_no_statistics():
+    settings = TrainingSettings(iterations=12, learning_rate=1e-2, frozen_statistics=True)
+    training = BaseTraining(tiny_card(), [examination()], settings)
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    training.run()
+    changed = {
+        name for name, value in training.network.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert {name for name, _ in training.network.named_parameters()} == changed
+    assert np.mean(training.progress.losses[-4:]) < np.mean(training.progress.losses[:4])
+
+
+def test_frozen_statistics_are_for_one_process():
+    with pytest.raises(InputError, match="one process"):
+        BaseTraining(
+            tiny_card(),
+            [examination()],
+            TrainingSettings(frozen_statistics=True),
+            group=TrainingGroup(rank=0, size=2),
+        )
+
+
+def _loads(settings: TrainingSettings) -> np.ndarray:
+    """How often a batch comes from an examination with one lesion slice and from one with many."""
+    images, organ, lesions = blob_examination()
+    single = np.zeros_like(lesions)
+    single[1] = lesions[1]
+    examinations = [
+        TrainingExamination("low", np.full_like(images, 1) * organ, organ, single),
+        TrainingExamination("high", np.full_like(images, 2) * organ, organ, lesions),
+    ]
+    return PatchSampler(examinations, tiny_card(), settings).lesion_odds
+
+
+def test_patients_with_few_lesion_slices_can_count_as_much_as_others():
+    assert _loads(TrainingSettings())[0] < 0.45
+    assert _loads(TrainingSettings(equal_patients=True))[0] == pytest.approx(0.5)
+
+
+def test_patches_are_centred_near_hard_background_where_wanted():
+    images, organ, lesions = blob_examination()
+    hard = np.zeros_like(lesions)
+    hard[3, 30, 30] = True
+    marked = images.copy()
+    marked[:, 3][:, organ[3]] = 7
+    scan = TrainingExamination("hard", marked, organ, lesions, hard=hard)
+    sampler = PatchSampler([scan], tiny_card(), TrainingSettings(hard_centred=1.0))
+    for iteration in range(3):
+        batch, _, inside = sampler.batch(iteration)
+        assert batch[:, 0][inside].median() == pytest.approx(7, abs=1e-4)
