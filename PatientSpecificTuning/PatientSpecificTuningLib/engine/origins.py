@@ -1,14 +1,18 @@
-"""What decides how a tuned version or a result looks, so that the same is not made twice."""
+"""What a tuned version or a result was made of, so that the same is not made twice, and how it was made."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
 
 from .case.annotation import Annotation
 from .case.case import Case
+from .case.provenance import circumstances
+from .case.provenance import now
 from .lesions.alignment import given_transform
 from .lesions.change_evidence import ChangeSettings
+from .network.device import describe_device
 from .tuning.plan import TuningSettings
 
 
@@ -44,3 +48,9 @@ def origin_of_result(
         }
         origin |= compared
     return origin
+
+
+def making_of(start: float | None = None) -> dict[str, Any]:
+    """When, by which versions, where and, from a start of `time.monotonic` on, in how many seconds."""
+    taken = {} if start is None else {"seconds": time.monotonic() - start}
+    return {"created": now(), **circumstances(), "device": describe_device(), **taken}

@@ -9,9 +9,12 @@ from typing import Any
 
 from .case.annotation import load_tuned_annotation
 from .case.case import Case
+from .case.case import CaseLike
+from .case.case import opened
 from .case.dates import parse_date
 from .case.provenance import now
 from .errors import InputError
+from .fine_tuning import patch_folder
 from .images.registration_quality import RegistrationQuality
 from .lesions.alignment import give_transform
 from .network.model_choice import model_of_case
@@ -23,9 +26,6 @@ from .verdict.leave_out import leave_slices_out
 from .verdict.verdict import decide as decide_on
 from .verdict.verdict import verdict_on
 from .verdict.verdict import write_verdict
-from .workflow import CaseLike
-from .workflow import opened
-from .workflow import patch_folder
 from .workflow import result
 
 

@@ -5,11 +5,8 @@ Each works on a case folder, opened or given by its path, and does nothing twice
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +14,10 @@ from numpy.typing import NDArray
 from .case.annotation import Annotation
 from .case.annotation import labels_on_working_grid
 from .case.annotation import lesion_slices
-from .case.annotation import load_annotation
 from .case.annotation import save_annotation
 from .case.case import Case
+from .case.case import CaseLike
+from .case.case import opened
 from .case.layout import EXAMINATIONS
 from .case.layout import case_exists
 from .case.preparation import Channels
@@ -29,13 +27,13 @@ from .case.preparation import examination_inputs
 from .case.preparation import given_files
 from .case.preparation import preprocess_input
 from .case.preparation import record_of
-from .case.provenance import circumstances
-from .case.provenance import now
 from .errors import InputError
+from .fine_tuning import prepare_tuning as prepare_tuning
+from .fine_tuning import tune as tune
+from .fine_tuning import tuned_number
 from .judging.evaluation import evaluate_result
 from .lesions.alignment import alignment_of
 from .lesions.change_evidence import ChangeSettings
-from .lesions.lesions import binarize
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
 from .lesions.results import checked_run
@@ -43,31 +41,17 @@ from .lesions.results import require_dropout
 from .lesions.segmentation import compute_uncertainty
 from .lesions.segmentation import segment_examination
 from .model.card import read_model_card
-from .network.device import describe_device
-from .network.device import on_best_device
 from .network.model_choice import choose_model
 from .network.model_choice import model_identity
 from .network.model_choice import model_of_case
 from .network.prepared import open_examination
 from .network.prepared import write_examination
+from .origins import making_of
 from .origins import origin_of_result
-from .origins import origin_of_tuning
 from .progress import Progress
 from .progress import within
-from .tuning.plan import TuningSettings
 from .tuning.slice_proposal import SliceProposal
 from .tuning.slice_proposal import propose_slices
-
-CaseLike = Case | Path | str
-
-
-@dataclass(frozen=True)
-class TunedModel:
-    """A tuned version of the head: its number in the case, its folder and what provenance.json says."""
-
-    number: str
-    folder: Path
-    provenance: dict[str, Any]
 
 
 def prepare(
@@ -191,112 +175,6 @@ def annotate(case: CaseLike, labels: Path | str, *, slices: Sequence[int] | None
     return save_annotation(case, array, lesion_slices(array) if slices is None else slices)
 
 
-def prepare_tuning(
-    case: CaseLike,
-    slices: Sequence[int],
-    *,
-    rotation_degrees: float = 45.0,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Run the base CNN on the patches that `tune` will use of these slices, before they are corrected.
-
-    Which patches these are does not depend on what is drawn. Those of other slices are forgotten. `tune` works without
-    this, it only takes longer.
-
-    Raises:
-        InputError: the baseline is not prepared, a slice shows no organ, or the disk is full.
-    """
-    from .network.model_folder import load_model
-    from .tuning.head_trainer import load_optimizer
-    from .tuning.patch_features import forget_patches
-    from .tuning.patch_features import pool_patches
-
-    case = opened(case)
-    settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
-    _card, network = load_model(model_of_case(case))
-    baseline = open_examination(case, "baseline")
-    folder = patch_folder(case)
-    forget_patches(folder, besides=slices)
-    count = settings.patches_per_slice(len(slices))
-    examination = (network, baseline.images, baseline.organ_mask)
-    on_best_device(
-        lambda device: pool_patches(
-            *examination, slices, count, settings, folder, device=device, progress=progress
-        )
-    )
-    load_optimizer()
-
-
-def patch_folder(case: Case) -> Path:
-    """Where features of the baseline's patches are kept for the next tuning."""
-    return case.examination_folder("baseline") / "patches"
-
-
-def tune(
-    case: CaseLike,
-    *,
-    iterations: int = 100,
-    learning_rate: float | None = None,
-    weighting: str | None = None,
-    rotation_degrees: float = 45.0,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> TunedModel:
-    """Fine-tune the last two layers on the corrected slices, always from the base weights.
-
-    The new version becomes the current one. Where the same corrections and settings were tuned before, that
-    version becomes current instead.
-
-    Args:
-        learning_rate: of Adam, None as the model card says; 1e-4 in the paper.
-
-    Raises:
-        InputError: nothing is annotated, or no corrected slice shows a lesion.
-    """
-    from .network.model_folder import load_model
-    from .network.tuned_head import save_tuned_head
-    from .tuning.tuning import tune as tune_head
-
-    case = opened(case)
-    annotation = load_annotation(case)
-    rate = (
-        read_model_card(model_of_case(case)).tuning_learning_rate if learning_rate is None else learning_rate
-    )
-    settings = TuningSettings(
-        iterations=iterations,
-        learning_rate=rate,
-        rotation_degrees=rotation_degrees,
-        weighting=weighting,
-        seed=seed,
-    )
-    origin = origin_of_tuning(case, annotation, settings)
-    if (number := case.made_before("tuned", origin)) is not None:
-        return _tuned_model(case, number)
-    card, network = load_model(model_of_case(case))
-    baseline = open_examination(case, "baseline")
-    predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
-    start = time.monotonic()
-    head = on_best_device(
-        lambda device: tune_head(
-            network,
-            baseline.images,
-            baseline.organ_mask,
-            annotation.labels,
-            annotation.slices,
-            settings,
-            base_prediction=predicted,
-            patch_folder=patch_folder(case),
-            device=device,
-            progress=progress,
-        )
-    )
-    with case.new_version("tuned", origin=origin) as folder:
-        annotation.write_to(folder, case.record("baseline").working_grid)
-        save_tuned_head(folder, head, {**origin, **_made(start)})
-    return _tuned_model(case, str(case.current["tuned"]))
-
-
 def segment(
     case: CaseLike,
     *,
@@ -324,7 +202,7 @@ def segment(
     """
     case = opened(case)
     require_dropout(repetitions, seed)
-    origin = origin_of_result(case, examination, _tuned_number(case, weights), change or ChangeSettings())
+    origin = origin_of_result(case, examination, tuned_number(case, weights), change or ChangeSettings())
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := case.made_before("results", {**origin, **dropout})) is not None:
@@ -332,7 +210,7 @@ def segment(
     number = case.made_before("results", {**origin, **WITHOUT_DROPOUT})
     if number is None:
         with case.new_version("results", origin={**origin, **WITHOUT_DROPOUT}) as folder:
-            segment_examination(case, folder, {**origin, **_made()}, progress=progress)
+            segment_examination(case, folder, {**origin, **making_of()}, progress=progress)
         # Read now: another process may move the pointer while the uncertainty is computed.
         number = str(case.current["results"])
     if repetitions > 0:
@@ -377,27 +255,3 @@ def result(case: CaseLike, number: str = "current") -> Result:
         raise InputError(message)
     folder = case.version_folder("results", chosen)
     return Result(chosen, folder, checked_run(folder, case.version_info("results", chosen)))
-
-
-def _made(start: float | None = None) -> dict[str, Any]:
-    """When, by which versions, where and, from a start of `time.monotonic` on, in how many seconds."""
-    taken = {} if start is None else {"seconds": time.monotonic() - start}
-    return {"created": now(), **circumstances(), "device": describe_device(), **taken}
-
-
-def opened(case: CaseLike) -> Case:
-    """A case, opened where it is given by its folder."""
-    return case if isinstance(case, Case) else Case.open(Path(case))
-
-
-def _tuned_number(case: Case, weights: str) -> str | None:
-    if weights == "base":
-        return None
-    if weights == "current":
-        return case.current["tuned"]
-    case.version_folder("tuned", weights)
-    return weights
-
-
-def _tuned_model(case: Case, number: str) -> TunedModel:
-    return TunedModel(number, case.version_folder("tuned", number), case.version_info("tuned", number))

@@ -333,3 +333,11 @@ class Case:
 
     def _gone(self) -> str:
         return f"{self.folder} is not a case folder, since it has no {CASE_NAME}; run prepare first."
+
+
+CaseLike = Case | Path | str
+
+
+def opened(case: CaseLike) -> Case:
+    """A case, opened where it is given by its folder."""
+    return case if isinstance(case, Case) else Case.open(Path(case))

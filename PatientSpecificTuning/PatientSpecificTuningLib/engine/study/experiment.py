@@ -20,6 +20,7 @@ from ..case.case import Case
 from ..errors import InputError
 from ..files.atomic import write_text
 from ..files.content_hash import content_hash
+from ..fine_tuning import patch_folder
 from ..images.scan_files import ExaminationFiles
 from ..lesions.lesions import binarize
 from ..network.device import on_best_device
@@ -93,7 +94,7 @@ def _pool_patches(study: Study, case: Case, identifier: str) -> None:
     chosen = {s: _corrected_slices(baseline, labels, s) for s in study.design.settings() if s.iterations}
     # Few slices need more patches of each; where many slices come later, they find theirs among these.
     for setting, slices in sorted(chosen.items(), key=lambda item: len(item[1])):
-        _pool(network, baseline, slices, study.design.tuning(setting, card.task), workflow.patch_folder(case))
+        _pool(network, baseline, slices, study.design.tuning(setting, card.task), patch_folder(case))
 
 
 def _pool(
@@ -215,7 +216,7 @@ def _tuned(
             slices,
             study.design.tuning(setting, card.task),
             base_prediction=predicted,
-            patch_folder=workflow.patch_folder(case),
+            patch_folder=patch_folder(case),
             device=device,
         )
     )

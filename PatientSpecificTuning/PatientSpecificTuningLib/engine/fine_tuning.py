@@ -1,0 +1,160 @@
+"""Fine-tuning on a case: patches computed ahead, and a new version of the head."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .case.annotation import load_annotation
+from .case.case import Case
+from .case.case import CaseLike
+from .case.case import opened
+from .lesions.lesions import binarize
+from .model.card import read_model_card
+from .network.device import on_best_device
+from .network.model_choice import model_of_case
+from .network.prepared import open_examination
+from .origins import making_of
+from .origins import origin_of_tuning
+from .progress import Progress
+from .tuning.plan import TuningSettings
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """A tuned version of the head: its number in the case, its folder and what provenance.json says."""
+
+    number: str
+    folder: Path
+    provenance: dict[str, Any]
+
+
+def prepare_tuning(
+    case: CaseLike,
+    slices: Sequence[int],
+    *,
+    rotation_degrees: float = 45.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> None:
+    """Run the base CNN on the patches that `tune` will use of these slices, before they are corrected.
+
+    Which patches these are does not depend on what is drawn. Those of other slices are forgotten. `tune` works without
+    this, it only takes longer.
+
+    Raises:
+        InputError: the baseline is not prepared, a slice shows no organ, or the disk is full.
+    """
+    from .network.model_folder import load_model
+    from .tuning.head_trainer import load_optimizer
+    from .tuning.patch_features import forget_patches
+    from .tuning.patch_features import pool_patches
+
+    case = opened(case)
+    settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
+    _card, network = load_model(model_of_case(case))
+    baseline = open_examination(case, "baseline")
+    folder = patch_folder(case)
+    forget_patches(folder, besides=slices)
+    count = settings.patches_per_slice(len(slices))
+    examination = (network, baseline.images, baseline.organ_mask)
+    on_best_device(
+        lambda device: pool_patches(
+            *examination, slices, count, settings, folder, device=device, progress=progress
+        )
+    )
+    load_optimizer()
+
+
+def patch_folder(case: Case) -> Path:
+    """Where features of the baseline's patches are kept for the next tuning."""
+    return case.examination_folder("baseline") / "patches"
+
+
+def tune(
+    case: CaseLike,
+    *,
+    iterations: int = 100,
+    learning_rate: float | None = None,
+    weighting: str | None = None,
+    rotation_degrees: float = 45.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TunedModel:
+    """Fine-tune the last two layers on the corrected slices, always from the base weights.
+
+    The new version becomes the current one. Where the same corrections and settings were tuned before, that
+    version becomes current instead.
+
+    Args:
+        learning_rate: of Adam, None as the model card says; 1e-4 in the paper.
+
+    Raises:
+        InputError: nothing is annotated, or no corrected slice shows a lesion.
+    """
+    from .network.model_folder import load_model
+    from .network.tuned_head import save_tuned_head
+    from .tuning.tuning import tune as tune_head
+
+    case = opened(case)
+    annotation = load_annotation(case)
+    if learning_rate is None:
+        learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
+    settings = TuningSettings(
+        iterations=iterations,
+        learning_rate=learning_rate,
+        rotation_degrees=rotation_degrees,
+        weighting=weighting,
+        seed=seed,
+    )
+    origin = origin_of_tuning(case, annotation, settings)
+    if (number := case.made_before("tuned", origin)) is not None:
+        return tuned_model(case, number)
+    card, network = load_model(model_of_case(case))
+    baseline = open_examination(case, "baseline")
+    predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+    start = time.monotonic()
+    head = on_best_device(
+        lambda device: tune_head(
+            network,
+            baseline.images,
+            baseline.organ_mask,
+            annotation.labels,
+            annotation.slices,
+            settings,
+            base_prediction=predicted,
+            patch_folder=patch_folder(case),
+            device=device,
+            progress=progress,
+        )
+    )
+    with case.new_version("tuned", origin=origin) as folder:
+        annotation.write_to(folder, case.record("baseline").working_grid)
+        save_tuned_head(folder, head, {**origin, **making_of(start)})
+    return tuned_model(case, str(case.current["tuned"]))
+
+
+def tuned_number(case: Case, weights: str) -> str | None:
+    """The tuned version that "current", "base" or a number means; None is the base CNN.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    if weights == "base":
+        return None
+    if weights == "current":
+        return case.current["tuned"]
+    case.version_folder("tuned", weights)
+    return weights
+
+
+def tuned_model(case: Case, number: str) -> TunedModel:
+    """A tuned version of the case, by its number.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    return TunedModel(number, case.version_folder("tuned", number), case.version_info("tuned", number))
