@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import slicer
 
-from ..engine.images.geometry import Grid
+from ...engine.images.geometry import Grid
 
 COMPARE_LAYOUT = 501
 VIEWS = ("Red", "Yellow", "Green")

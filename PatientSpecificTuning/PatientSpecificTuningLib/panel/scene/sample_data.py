@@ -8,11 +8,11 @@ from pathlib import Path
 import slicer
 from slicer.i18n import tr as _
 
-from ..engine.cohort.sample_cases import sample_folder
-from ..engine.images.scan_files import find_examinations
-from ..engine.images.volumes import read_sequence
+from ...engine.cohort.sample_cases import sample_folder
+from ...engine.images.scan_files import find_examinations
+from ...engine.images.volumes import read_sequence
 from .image_nodes import sequenceNode
-from .parameters import TITLES
+from ..parameters import TITLES
 
 BRAIN_VOLUMES = (
     ("baseline_FLAIR", "Baseline FLAIR", "VolumeFile"),

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 from vtk.util import numpy_support
 
-from ..engine.errors import InputError
-from ..engine.images.geometry import Grid
-from ..engine.images.geometry import resample_labelmap
+from ...engine.errors import InputError
+from ...engine.images.geometry import Grid
+from ...engine.images.geometry import resample_labelmap
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

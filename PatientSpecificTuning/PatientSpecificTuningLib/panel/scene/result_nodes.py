@@ -11,13 +11,13 @@ import vtk
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
-from ..engine.judging.detection import FALSE
-from ..engine.judging.detection import FOUND
-from ..engine.judging.detection import MISSED
-from ..engine.lesions.results import LABELMAP
-from ..engine.lesions.results import LESION_LABELS
-from ..engine.lesions.results import UNCERTAINTY
-from ..engine.lesions.results import Result
+from ...engine.judging.detection import FALSE
+from ...engine.judging.detection import FOUND
+from ...engine.judging.detection import MISSED
+from ...engine.lesions.results import LABELMAP
+from ...engine.lesions.results import LESION_LABELS
+from ...engine.lesions.results import UNCERTAINTY
+from ...engine.lesions.results import Result
 from .terminology import LESION_TAG
 from .uncertainty_colors import uncertaintyColorNode
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import slicer
 
-from ..engine.files.resources import RESOURCES
+from ...engine.files.resources import RESOURCES
 
 CONTEXT = "Segmentation category and type - PatientSpecificTuning"
 TERMS = RESOURCES / "Terminology" / "SegmentationCategoryTypeModifier-PatientSpecificTuning.term.json"

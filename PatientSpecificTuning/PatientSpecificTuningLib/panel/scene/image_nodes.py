@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 import slicer
 
-from ..engine.images.geometry import Grid
+from ...engine.images.geometry import Grid
 from .node_images import RAS_TO_LPS
 
 

@@ -11,10 +11,10 @@ import slicer
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
-from ..engine.images.geometry import Grid
-from ..engine.images.geometry import resample_labelmap
-from ..engine.images.volumes import read_labelmap
-from ..engine.images.volumes import write_volume
+from ...engine.images.geometry import Grid
+from ...engine.images.geometry import resample_labelmap
+from ...engine.images.volumes import read_labelmap
+from ...engine.images.volumes import write_volume
 from .node_images import segmentImage
 from .terminology import LESION_TAG
 
