@@ -156,6 +156,8 @@ class LesionRow:
             `changeTitle` is what users read.
         beforeMm3: None where it was not there; afterMm3 likewise.
         growth: relative change of volume, None where there is none.
+        isSure: whether the change exceeds what measuring again would show; None where that is not known.
+        changeProbability: that the named change is real; None where that is not known.
         uncertainty: mean standard deviation of the lesion softmax, None where not computed.
         baselinePlace, followupPlace: RAS mm, each in its own examination; None where it cannot be told.
     """
@@ -171,6 +173,8 @@ class LesionRow:
     uncertainty: float | None
     baselinePlace: Place | None
     followupPlace: Place | None
+    isSure: bool | None = None
+    changeProbability: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,8 @@ class Review:
         shown, compared: numbers; empty without.
         sentence: the verdict in one or two lines, such as "12 lesions, 4.1 ml. Since the baseline: 2 new, 1 grown."
         judged: sentence on the comparison with known lesions, empty without.
+        verdict: whether tuning helped on slices that it did not see, as the engine judges it; empty where not asked.
+        registration: a warning where baseline and follow-up do not lie well on each other, otherwise empty.
         overlays: which check marks make sense now: subset of {"outlines", "compared", "detections", "uncertainty"}.
     """
 
@@ -190,6 +196,8 @@ class Review:
     compared: str = ""
     sentence: str = ""
     judged: str = ""
+    verdict: str = ""
+    registration: str = ""
     rows: tuple[LesionRow, ...] = ()
     selected: str = ""
     overlays: frozenset[str] = frozenset()
@@ -244,6 +252,7 @@ class PanelState:
         hints: what is not wrong but worth knowing (examinations of two patients by name, dates in reverse order).
         isPrepared: the case of exactly these images and settings holds both examinations.
         canStart ... : `Allowed`; the reason is the tooltip of the disabled button.
+        newSince: tuning now would learn from something that no version has learned from.
         channels: number of volumes in the first sequence, `shownChannel` the one that is shown, counted from 1.
         device: what the CNN runs on, empty while not known.
     """
@@ -268,6 +277,7 @@ class PanelState:
     shownChannel: int = 1
     hasSeries: bool = False
     device: str = ""
+    newSince: bool = False
     canStart: Allowed = Allowed()
     canCancel: Allowed = Allowed()
     canCorrect: Allowed = Allowed()
