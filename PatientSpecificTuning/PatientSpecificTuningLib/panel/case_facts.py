@@ -61,7 +61,7 @@ class CaseReader:
             prepared=frozenset(case.examinations),
             notes={name: record.notes for name, record in case.examinations.items()},
             grids={name: record.user_grid for name, record in case.examinations.items()},
-            workingGrid=None if baseline is None else baseline.working_grid,
+            workingGrids={name: record.working_grid for name, record in case.examinations.items()},
             toBaseline=toBaseline,
             versions=versions,
             proposals=() if baseline is None else self._proposals(case),
@@ -87,14 +87,10 @@ class CaseReader:
 
     def _proposals(self, case: Case) -> tuple[SliceProposal, ...]:
         probability = case.examination_folder(BASELINE) / BASE_PROBABILITY
-        read = self._once(
-            probability, lambda path: tuple(workflow.propose(case, count="all", among="organ"))
-        )
+        read = self._once(probability, lambda path: tuple(workflow.propose(case, count="all", among="organ")))
         return read or ()
 
-    def _lesions(
-        self, case: Case, number: str, toBaseline: tuple[float, ...]
-    ) -> tuple[LesionRow, ...]:
+    def _lesions(self, case: Case, number: str, toBaseline: tuple[float, ...]) -> tuple[LesionRow, ...]:
         if not number:
             return ()
         folder = case.folder / "results" / number

@@ -85,7 +85,9 @@ def _entry(path: Path, opened: str) -> CaseEntry:
     files = [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     written = datetime.fromtimestamp(path.stat().st_mtime)
-    return CaseEntry(path.name, _modelName(path), size / 1e9, f"{written:%Y-%m-%d %H:%M}", path.name == opened)
+    return CaseEntry(
+        path.name, _modelName(path), size / 1e9, f"{written:%Y-%m-%d %H:%M}", path.name == opened
+    )
 
 
 def _modelName(path: Path) -> str:
@@ -94,5 +96,3 @@ def _modelName(path: Path) -> str:
         return str(values["model"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
         return _("not complete")
-
-

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..engine.model.card import ModelCard
 from .correct_state import belongingCorrections
 from .correct_state import correctionsOf
 from .correct_state import fingerprint
 from .facts import Facts
+from .overlay_state import overlaysOf
 from .problems import LESIONS
 from .problems import PARTS
 from .review_state import reviewOf
@@ -14,6 +16,7 @@ from .scans_state import examinationsOf
 from .scans_state import hintsOf
 from .scans_state import isPrepared
 from .scans_state import problemsOf
+from .scans_state import seriesTargetsOf
 from .state import BASELINE
 from .state import CHANGED_SINCE
 from .state import CORRECT
@@ -37,7 +40,7 @@ def stateOf(facts: Facts) -> PanelState:
     step = facts.settings.step if prepared or facts.settings.step == SCANS else SCANS
     if step == RESULT and not review.shown:
         step = CORRECT
-    pathway = None if facts.card is None else facts.card.pathways[0]
+    card = facts.card
     first = facts.images.get(f"{BASELINE}{PARTS[0]}")
     return PanelState(
         step=step,
@@ -53,9 +56,14 @@ def stateOf(facts: Facts) -> PanelState:
         running=facts.running,
         message=facts.message,
         views=_views(facts, step),
+        overlays=overlaysOf(facts, step, corrections, review),
         channels=1 if first is None else first.volumes,
-        shownChannel=facts.settings.shownChannel or (1 if pathway is None else pathway.key_index + 1),
-        hasSeries=facts.card is not None and any(p.channels > 1 for p in facts.card.pathways),
+        shownChannel=facts.settings.shownChannel or (1 if card is None else card.pathways[0].key_index + 1),
+        seriesTargets=seriesTargetsOf(facts),
+        casesFolder=facts.casesFolder,
+        asksForCasesFolder=not facts.isCasesFolderChosen,
+        workingChannel=0 if card is None else _workingPathway(card)[0],
+        workingSequence="" if card is None else _workingPathway(card)[1],
         device=facts.device,
         newSince=_isNewSince(facts, corrections),
         **_allowed(facts, problems, prepared, corrections, review),
@@ -72,7 +80,9 @@ def _allowed(
     noResult = notPrepared or ("" if review.shown else _("There is no result yet."))
     busy = facts.running is not None and not facts.running.isAhead
     wait = _("Something runs; wait for it or cancel it.") if busy else ""
-    outside = "" if facts.shownSlice is not None else _("The view shows no slice of the baseline; choose one.")
+    outside = (
+        "" if facts.shownSlice is not None else _("The view shows no slice of the baseline; choose one.")
+    )
     known = f"{FOLLOWUP}{LESIONS}" in facts.images
     return {
         "canStart": canStart(facts, problems),
@@ -109,6 +119,13 @@ def _isNewSince(facts: Facts, corrections: Corrections) -> bool:
     if belonging is None or not corrections.learned:
         return False
     return fingerprint(belonging) not in belonging.learned.values()
+
+
+def _workingPathway(card: ModelCard) -> tuple[int, str]:
+    """The channel and the name of the sequence that was brought onto the first one."""
+    if len(card.pathways) == 1:
+        return card.pathways[0].key_index, card.pathways[0].sequence
+    return card.pathways[0].channels + card.pathways[1].key_index, card.pathways[1].sequence
 
 
 def _views(facts: Facts, step: str) -> ViewPlan:

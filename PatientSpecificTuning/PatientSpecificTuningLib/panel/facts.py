@@ -11,6 +11,7 @@ from typing import Any
 from ..engine.images.geometry import Grid
 from ..engine.model.card import ModelCard
 from ..engine.tuning.slice_proposal import SliceProposal
+from .state import BASELINE
 from .state import LesionRow
 from .state import Message
 from .state import ModelChoice
@@ -102,7 +103,7 @@ class CaseFacts:
     Attributes:
         prepared: the examinations it holds.
         grids: grid of the first sequence as the user gave it, by examination.
-        workingGrid: of the baseline.
+        workingGrids: the grids that the CNN sees the examinations on.
         toBaseline: matrix 4 x 4 from the follow-up's points to the baseline's, RAS mm, row by row; empty while unknown.
         problem: one sentence where it cannot be read.
     """
@@ -111,12 +112,17 @@ class CaseFacts:
     prepared: frozenset[str] = frozenset()
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
     grids: Mapping[str, Grid] = field(default_factory=nothing)
-    workingGrid: Grid | None = None
+    workingGrids: Mapping[str, Grid] = field(default_factory=nothing)
     toBaseline: tuple[float, ...] = ()
     versions: tuple[VersionFacts, ...] = ()
     proposals: tuple[SliceProposal, ...] = ()
     lesions: tuple[LesionRow, ...] = ()
     problem: str = ""
+
+    @property
+    def workingGrid(self) -> Grid | None:
+        """The grid whose slices are corrected."""
+        return self.workingGrids.get(BASELINE)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,15 @@ class Settings:
     sideBySide: bool = True
     registration: str = ""
     motionCorrection: str = ""
+    showOutlines: bool = True
+    showCompared: bool = False
+    showDetections: bool = True
+    showUncertainty: bool = True
+    showWorkingImages: bool = False
+    outlinesOpacity: float = 1.0
+    comparedOpacity: float = 1.0
+    uncertaintyOpacity: float = 0.7
+    uncertaintyThreshold: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -156,6 +171,8 @@ class Facts:
     shownSlice: int | None = None
     selectedLesion: str = ""
     running: Running | None = None
-    message: Message = Message()
+    message: Message = field(default_factory=Message)
     isUsersLayout: bool = False
+    casesFolder: str = ""
+    isCasesFolderChosen: bool = True
     device: str = ""

@@ -61,6 +61,8 @@ class PanelParameters:
     showOutlines: Annotated[bool, Default(True)]
     showCompared: Annotated[bool, Default(False)]
     showDetections: Annotated[bool, Default(True)]
+    outlinesOpacity: Annotated[float, WithinRange(0, 1), Default(1.0)]
+    comparedOpacity: Annotated[float, WithinRange(0, 1), Default(1.0)]
     showUncertainty: Annotated[bool, Default(True)]
     showWorkingImages: Annotated[bool, Default(False)]
     uncertaintyOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]

@@ -72,9 +72,7 @@ def _patientsWithin(images: Images, examination: str) -> Iterator[str]:
     patients = sorted({image.patient for image in chosen if image is not None and image.patient})
     if len(patients) > 1:
         text = _("The images of the {examination} are of {patients}: are these one patient?")
-        yield text.format(
-            examination=examinationName(examination), patients=_(" and of ").join(patients)
-        )
+        yield text.format(examination=examinationName(examination), patients=_(" and of ").join(patients))
 
 
 def _examinationProblems(images: Images, examination: str, card: ModelCard) -> list[str]:
@@ -156,5 +154,3 @@ def _sharedImages(images: Images, card: ModelCard) -> list[str]:
                 problems.append(text.format(name=image.name, first=seen[key], second=what))
             seen.setdefault(key, what)
     return problems
-
-

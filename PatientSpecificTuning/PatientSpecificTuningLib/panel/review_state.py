@@ -67,9 +67,7 @@ def _version(facts: Facts, version: VersionFacts) -> Version:
     tuned = version.run.get("tuned")
     corrections = belongingCorrections(facts)
     learned = None if corrections is None or tuned is None else corrections.learned.get(str(tuned))
-    title = (
-        _("Base CNN") if tuned is None else _("Patient-specific CNN {number}").format(number=int(tuned))
-    )
+    title = _("Base CNN") if tuned is None else _("Patient-specific CNN {number}").format(number=int(tuned))
     return Version(
         number=version.number,
         title=title,
@@ -79,7 +77,9 @@ def _version(facts: Facts, version: VersionFacts) -> Version:
         isBase=tuned is None,
         hasUncertainty=_hasUncertainty(version),
         judged=_judged(facts, version),
-        correctionsChanged=learned is not None and corrections is not None and fingerprint(corrections) != learned,
+        correctionsChanged=learned is not None
+        and corrections is not None
+        and fingerprint(corrections) != learned,
     )
 
 

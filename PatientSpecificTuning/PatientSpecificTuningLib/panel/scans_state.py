@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..engine.model.card import ModelCard
+from ..engine.model.card import Pathway
 from .facts import Facts
 from .facts import ImageFacts
 from .problems import LESIONS
@@ -15,6 +16,7 @@ from .state import EXAMINATIONS
 from .state import Allowed
 from .state import ChosenImage
 from .state import Examination
+from .state import SeriesTarget
 from .words import tr as _
 
 
@@ -54,6 +56,23 @@ def canStart(facts: Facts, problems: tuple[str, ...]) -> Allowed:
     if isPrepared(facts):
         return Allowed(_("Both examinations are prepared."))
     return Allowed()
+
+
+def seriesTargetsOf(facts: Facts) -> tuple[SeriesTarget, ...]:
+    """The series that the model needs, each of which can be made of single volumes."""
+    pathways = () if facts.card is None else facts.card.pathways
+    return tuple(
+        SeriesTarget(
+            examination, part, f"{examinationTitle(examination)} {pathway.sequence}", _seriesRows(pathway)
+        )
+        for examination in EXAMINATIONS
+        for part, pathway in zip(PARTS, pathways, strict=False)
+        if pathway.channels > 1
+    )
+
+
+def _seriesRows(pathway: Pathway) -> tuple[str, ...]:
+    return pathway.channel_labels or tuple(str(number) for number in range(1, pathway.channels + 1))
 
 
 def _isBusy(facts: Facts) -> bool:
@@ -107,6 +126,4 @@ def _chosen(facts: Facts, field: str, title: str, isUsed: bool, isNeeded: bool) 
     image = facts.images.get(field)
     if image is None:
         return ChosenImage(field, title, isUsed, isNeeded)
-    return ChosenImage(
-        field, title, isUsed, isNeeded, image.nodeId, image.name, image.content, image.volumes
-    )
+    return ChosenImage(field, title, isUsed, isNeeded, image.nodeId, image.name, image.content, image.volumes)

@@ -82,6 +82,21 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
+class SeriesTarget:
+    """A series that can be made of volumes that were loaded one by one.
+
+    Attributes:
+        part: "First" or "Second"; `title` such as "Baseline DCE".
+        rows: what each volume of it is.
+    """
+
+    examination: str
+    part: str
+    title: str
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SliceRow:
     """One row of step 2.
 
@@ -244,6 +259,22 @@ class ViewPlan:
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """What lies over the images of one examination.
+
+    Attributes:
+        role: "corrections", "outlines" of the shown version, "compared", "before" (lesions of the baseline), "detections",
+            "uncertainty", "organ" (mask that the CNN works in), "image" (what the CNN sees).
+        source: the segmentation node of corrections, otherwise the number of the version; empty for prepared images.
+    """
+
+    role: str
+    examination: str
+    source: str
+    opacity: float
+
+
+@dataclass(frozen=True)
 class PanelState:
     """Everything that sections draw.
 
@@ -252,6 +283,9 @@ class PanelState:
         hints: what is not wrong but worth knowing (examinations of two patients by name, dates in reverse order).
         isPrepared: the case of exactly these images and settings holds both examinations.
         canStart ... : `Allowed`; the reason is the tooltip of the disabled button.
+        seriesTargets: empty where the model needs no series.
+        asksForCasesFolder: the user never said where gigabytes may be kept; ask before `start`.
+        workingChannel: which channel of what the CNN sees can be looked at: of the second sequence where there is one.
         newSince: tuning now would learn from something that no version has learned from.
         channels: number of volumes in the first sequence, `shownChannel` the one that is shown, counted from 1.
         device: what the CNN runs on, empty while not known.
@@ -273,9 +307,14 @@ class PanelState:
     running: Running | None = None
     message: Message = Message()
     views: ViewPlan = ViewPlan()
+    overlays: tuple[Overlay, ...] = ()
     channels: int = 1
     shownChannel: int = 1
-    hasSeries: bool = False
+    seriesTargets: tuple[SeriesTarget, ...] = ()
+    casesFolder: str = ""
+    asksForCasesFolder: bool = False
+    workingChannel: int = 0
+    workingSequence: str = ""
     device: str = ""
     newSince: bool = False
     canStart: Allowed = Allowed()

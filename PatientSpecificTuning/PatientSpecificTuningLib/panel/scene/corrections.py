@@ -1,123 +1,141 @@
-"""The researcher's corrections of baseline slices: a segmentation that the program writes once and never again."""
+"""The researcher's corrections of the baseline: a segmentation that the program writes once and never again.
+
+What was marked lives with the node, bound to the baseline's content and to what each slice held when it was marked.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 import slicer
-from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
+from ...engine.errors import InputError
 from ...engine.images.geometry import Grid
 from ...engine.images.geometry import resample_labelmap
-from ...engine.images.volumes import read_labelmap
 from ...engine.images.volumes import write_volume
-from .node_images import segmentImage
+from ..facts import CorrectionFacts
+from ..facts import SliceContent
+from .drawn_slices import EMPTY
+from .drawn_slices import DrawnSlices
+from .node_images import gridOf
+from .node_images import labelImage
 from .terminology import LESION_TAG
 
-START_NAME = "corrections_start.nrrd"
-SEGMENT = "Lesion"
-# Attributes of the node: the content of the baseline it belongs to, and which slices of it were marked and added.
-BASELINE, MARKED, ADDED = (f"PatientSpecificTuning.{name}" for name in ("Baseline", "Marked", "Added"))
-UNTOUCHED, IN_PROGRESS, CORRECTED = "untouched", "in progress", "corrected"
+SEGMENT, COLOR = "Lesion", (0.90, 0.20, 0.25)
+BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED = (
+    f"PatientSpecificTuning.{name}"
+    for name in ("Baseline", "Marks", "Added", "Start", "Learned", "StartsFromKnown", "Retired")
+)
 
 
-class Corrections:
-    """Lesions that the researcher corrects on the baseline, and what became of each slice.
+def begin(volume, baseline: str, workingGrid: Grid, start: sitk.Image, *, isKnown: bool):
+    """Make the segmentation node of a baseline.
 
-    The segment starts with what the base CNN found, or with known lesions, on all slices at once. From then on
-    it belongs to the researcher. Slices are those of the working grid.
+    Args:
+        volume: the node that is drawn on.
+        baseline: its content, to which everything is bound.
+        start: uint8 0/1, the lesions to start from, on any grid.
+        isKnown: whether these are known lesions rather than what the base CNN found.
     """
-
-    def __init__(self, node, workingGrid: Grid, start: NDArray[np.bool_]) -> None:
-        self.node = node
-        self.workingGrid = workingGrid
-        self.start = start
-
-    @classmethod
-    def create(
-        cls, volumeNode, userGrid: Grid, workingGrid: Grid, startImage: sitk.Image, folder: Path
-    ) -> Corrections:
-        """Make the segmentation node beside the baseline volume.
-
-        Args:
-            startImage: uint8 0/1, the lesions to start from, on any grid.
-        """
-        onUserGrid = resample_labelmap(startImage, userGrid)
-        write_volume(onUserGrid, folder / START_NAME)
-        name = _("Corrections of {name}").format(name=volumeNode.GetName())
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        node.CreateDefaultDisplayNodes()
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
-        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
-        identifier = node.GetSegmentation().AddEmptySegment("", SEGMENT, [0.90, 0.20, 0.25])
-        segment = node.GetSegmentation().GetSegment(identifier)
-        segment.SetTag(*LESION_TAG)
-        array = sitk.GetArrayFromImage(onUserGrid)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, identifier, volumeNode)
-        display = node.GetDisplayNode()
-        display.SetOpacity2DFill(0.25)
-        return cls(node, workingGrid, _onGrid(onUserGrid, workingGrid))
-
-    @classmethod
-    def reopen(cls, node, workingGrid: Grid, folder: Path) -> Corrections:
-        """The corrections of a scene that was loaded again, or of a baseline that was prepared anew elsewhere."""
-        corrections = cls(node, workingGrid, np.zeros(workingGrid.shape, dtype=bool))
-        if (folder / START_NAME).is_file():
-            start = read_labelmap(folder / START_NAME, "start of the corrections")
-            corrections.start = _onGrid(start, workingGrid)
-        else:
-            corrections.start = corrections.labels()
-        return corrections
-
-    @property
-    def segmentId(self) -> str:
-        """The segment that holds the lesions."""
-        segmentation = self.node.GetSegmentation()
-        return segmentation.GetSegmentIdBySegmentName(SEGMENT) or segmentation.GetNthSegmentID(0)
-
-    def labels(self) -> NDArray[np.bool_]:
-        """What is drawn now, bool (Z, Y, X) on the working grid."""
-        image = segmentImage(self.node, self.segmentId)
-        if image is None:
-            return np.zeros(self.workingGrid.shape, dtype=bool)
-        return _onGrid(image, self.workingGrid)
-
-    def statuses(self, slices: list[int], corrected: list[int]) -> dict[int, str]:
-        """What became of each slice: marked as corrected, drawn on, or untouched."""
-        drawn = self.labels()
-        statuses = {}
-        for position in slices:
-            changed = not np.array_equal(drawn[position], self.start[position])
-            statuses[position] = IN_PROGRESS if changed else UNTOUCHED
-        return statuses | dict.fromkeys(corrected, CORRECTED)
-
-    def write(self, path: Path) -> Path:
-        """Write what is drawn now for the worker."""
-        write_volume(self.workingGrid.image(self.labels().astype(np.uint8)), path)
-        return path
+    userGrid = gridOf(volume)
+    name = _("Corrections of {name}").format(name=volume.GetName())
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+    identifier = node.GetSegmentation().AddEmptySegment("", SEGMENT, list(COLOR))
+    node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
+    array = sitk.GetArrayFromImage(resample_labelmap(start, userGrid))
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, identifier, volume)
+    display = node.GetDisplayNode()
+    display.SetOpacity2DFill(0.25)
+    display.SetSliceIntersectionThickness(2)
+    node.SetAttribute(BASELINE, baseline)
+    node.SetAttribute(KNOWN, "1" if isKnown else "")
+    node.SetAttribute(START, json.dumps(DrawnSlices(node, userGrid, workingGrid).all()))
+    return node
 
 
-def leave(node, corrected: list[int], added: list[int]) -> None:
-    """Hide the node and keep with it which slices were marked as corrected and added, for its baseline's return."""
-    node.SetAttribute(MARKED, " ".join(map(str, corrected)))
-    node.SetAttribute(ADDED, " ".join(map(str, added)))
+def findCorrections(baseline: str):
+    """The node that holds the corrections of a baseline, None where there is none."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return next((n for n in nodes if belongsTo(n, baseline)), None)
+
+
+def belongsTo(node, baseline: str) -> bool:
+    """Whether a node holds the corrections of a baseline with which the work goes on."""
+    return bool(baseline) and node.GetAttribute(BASELINE) == baseline and not node.GetAttribute(RETIRED)
+
+
+def retire(node) -> None:
+    """Keep the corrections in the scene, hidden, but work on with others."""
+    node.SetAttribute(RETIRED, "1")
     node.GetDisplayNode().SetVisibility(False)
 
 
-def takeUp(baseline: str) -> tuple[Any, list[int], list[int]]:
-    """The node of a baseline, shown, and its corrected and its added slices; None and nothing without such a node."""
-    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-    node = next((node for node in nodes if node.GetAttribute(BASELINE) == baseline), None)
-    if node is None:
-        return None, [], []
-    node.GetDisplayNode().SetVisibility(True)
-    marked, added = (list(map(int, (node.GetAttribute(key) or "").split())) for key in (MARKED, ADDED))
-    return node, marked, added
+def remembered(node) -> CorrectionFacts:
+    """What the node says of itself, without what is drawn on its slices."""
+    start = _values(node, START)
+    return CorrectionFacts(
+        nodeId=node.GetID(),
+        segmentId=segmentId(node),
+        baseline=node.GetAttribute(BASELINE) or "",
+        marks={int(position): mark for position, mark in _values(node, MARKS).items()},
+        added=tuple(map(int, (node.GetAttribute(ADDED) or "").split())),
+        startAreas={int(position): area for position, (_content, area) in start.items()},
+        learned=_values(node, LEARNED),
+        startIsKnownLesions=bool(node.GetAttribute(KNOWN)),
+    )
 
 
-def _onGrid(image: sitk.Image, grid: Grid) -> NDArray[np.bool_]:
-    return sitk.GetArrayFromImage(resample_labelmap(image, grid)) > 0
+def contents(node, userGrid: Grid, workingGrid: Grid, positions: Iterable[int]) -> dict[int, SliceContent]:
+    """What is drawn on slices of the working grid now, and what was there at the start."""
+    drawn, start = DrawnSlices(node, userGrid, workingGrid), _values(node, START)
+    found = {}
+    for position in positions:
+        content, area = drawn.read(position)
+        found[position] = SliceContent(content, start.get(str(position), (EMPTY, 0))[0], area)
+    return found
+
+
+def setMarks(node, marks: dict[int, str]) -> None:
+    """Remember which slices are corrected and what each held."""
+    node.SetAttribute(MARKS, json.dumps(marks, sort_keys=True))
+
+
+def setAdded(node, added: Iterable[int]) -> None:
+    """Remember which slices the user added to the proposed ones."""
+    node.SetAttribute(ADDED, " ".join(map(str, sorted(added))))
+
+
+def setLearned(node, number: str, fingerprint: str) -> None:
+    """Remember from what a tuned version has learned."""
+    node.SetAttribute(LEARNED, json.dumps({**_values(node, LEARNED), number: fingerprint}))
+
+
+def segmentId(node) -> str:
+    """The segment that is drawn on; empty where there is none."""
+    segmentation = node.GetSegmentation()
+    if not segmentation.GetNumberOfSegments():
+        return ""
+    return segmentation.GetSegmentIdBySegmentName(SEGMENT) or segmentation.GetNthSegmentID(0)
+
+
+def write(node, workingGrid: Grid, path: Path) -> Path:
+    """Write all that is drawn now, of all segments, for the worker."""
+    try:
+        image = labelImage(node, workingGrid)
+    except InputError:
+        image = workingGrid.image(np.zeros(workingGrid.shape, dtype=np.uint8))
+    write_volume(image, path)
+    return path
+
+
+def _values(node, attribute: str) -> dict[str, Any]:
+    return json.loads(node.GetAttribute(attribute) or "{}")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import SimpleITK as sitk
 import slicer
 
 from ...engine.images.geometry import Grid
-from .node_images import RAS_TO_LPS
+from .removal import removeNode
+from .segments import ijkToRas
 
 
-def volumeNode(image: sitk.Image, name: str):
-    """A scalar volume node with the voxels and the geometry of an image."""
-    grid = Grid.of(image)
-    toLps = np.eye(4)
-    toLps[:3, :3] = grid.axes * grid.spacing
-    toLps[:3, 3] = grid.origin
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(RAS_TO_LPS @ toLps))
+def volumeNode(image: sitk.Image, name: str, kind: str = "vtkMRMLScalarVolumeNode"):
+    """A volume node with the voxels and the geometry of an image."""
+    node = slicer.mrmlScene.AddNewNodeByClass(kind, name)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(ijkToRas(Grid.of(image))))
     slicer.util.updateVolumeFromArray(node, sitk.GetArrayFromImage(image))
     node.CreateDefaultDisplayNodes()
     return node
@@ -30,5 +26,5 @@ def sequenceNode(images: list[sitk.Image], name: str):
         volume = volumeNode(image, f"{name} {number}")
         sequence.SetDataNodeAtValue(volume, str(number))
         # The sequence keeps a copy.
-        slicer.mrmlScene.RemoveNode(volume)
+        removeNode(volume)
     return sequence

@@ -81,9 +81,7 @@ def _imageFacts(node) -> ImageFacts:
         images = volumeImages(node)
         if not images:
             raise InputError(f"{node.GetName()} has no image; load it again.")
-        return ImageFacts(
-            **known, content=contentOf(images), grid=Grid.of(images[0]), volumes=len(images)
-        )
+        return ImageFacts(**known, content=contentOf(images), grid=Grid.of(images[0]), volumes=len(images))
     except InputError as error:
         return ImageFacts(**known, problem=str(error))
 
@@ -111,14 +109,17 @@ def _gridOrNone(volume) -> Grid | None:
 def _stamp(node) -> tuple:
     """What changes when voxels or their place change, and by nothing that is only shown otherwise."""
     if node.IsA("vtkMRMLSegmentationNode"):
-        return _segmentationStamp(node)
+        return segmentationStamp(node)
     volumes = volumesOf(node)
     images = [volume.GetImageData() for volume in volumes]
-    times = tuple(None if image is None else (image.GetMTime(), image.GetAddressAsString("")) for image in images)
+    times = tuple(
+        None if image is None else (image.GetMTime(), image.GetAddressAsString("")) for image in images
+    )
     return times, tuple(_place(volume) for volume in volumes)
 
 
-def _segmentationStamp(node) -> tuple:
+def segmentationStamp(node) -> tuple:
+    """What changes when anything is drawn or moved."""
     segmentation, name = node.GetSegmentation(), node.GetSegmentation().GetSourceRepresentationName()
     segments = [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
     drawn = [segment.GetRepresentation(name) for segment in segments]
@@ -142,6 +143,10 @@ def _identity(node) -> tuple[str, str]:
         return "", ""
     patient = hierarchy.GetItemAncestorAtLevel(item, "Patient")
     study = hierarchy.GetItemAncestorAtLevel(item, "Study")
-    names = [hierarchy.GetItemAttribute(patient, f"DICOM.Patient{part}") for part in ("Name", "ID")] if patient else []
+    names = (
+        [hierarchy.GetItemAttribute(patient, f"DICOM.Patient{part}") for part in ("Name", "ID")]
+        if patient
+        else []
+    )
     date = hierarchy.GetItemAttribute(study, "DICOM.StudyDate") if study else ""
     return " ".join(name for name in names if name), date

@@ -61,10 +61,15 @@ def ijkToLps(node) -> NDArray[np.float64]:
     """
     matrix = vtk.vtkMatrix4x4()
     node.GetIJKToRASMatrix(matrix)
-    return RAS_TO_LPS @ _parentMatrix(node) @ slicer.util.arrayFromVTKMatrix(matrix)
+    return RAS_TO_LPS @ parentMatrix(node) @ slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _parentMatrix(node) -> NDArray[np.float64]:
+def parentMatrix(node) -> NDArray[np.float64]:
+    """Matrix 4 x 4 of all transforms that a node is under, RAS.
+
+    Raises:
+        InputError: one of them is not linear.
+    """
     parent = node.GetParentTransformNode()
     if parent is None:
         return np.eye(4)
@@ -106,7 +111,7 @@ def segmentImage(node, identifier: str) -> sitk.Image | None:
     shape = (last_z - first_z + 1, last_y - first_y + 1, last_x - first_x + 1)
     matrix = vtk.vtkMatrix4x4()
     oriented.GetImageToWorldMatrix(matrix)
-    to_lps = RAS_TO_LPS @ _parentMatrix(node) @ slicer.util.arrayFromVTKMatrix(matrix)
+    to_lps = RAS_TO_LPS @ parentMatrix(node) @ slicer.util.arrayFromVTKMatrix(matrix)
     to_lps[:, 3] = to_lps @ [first_x, first_y, first_z, 1]
     return _image((values.reshape(shape) > 0).astype(np.uint8), to_lps, node.GetName())
 

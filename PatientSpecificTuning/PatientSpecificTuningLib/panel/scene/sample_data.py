@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
+from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
-from ...engine.cohort.sample_cases import sample_folder
-from ...engine.images.scan_files import find_examinations
-from ...engine.images.volumes import read_sequence
-from .image_nodes import sequenceNode
-from ..parameters import TITLES
-
-BRAIN_VOLUMES = (
-    ("baseline_FLAIR", "Baseline FLAIR", "VolumeFile"),
-    ("baseline_T1", "Baseline T1", "VolumeFile"),
-    ("baseline_brain_mask", "Baseline brain mask", "LabelmapFile"),
-    ("followup_FLAIR", "Follow-up FLAIR", "VolumeFile"),
-    ("followup_T1", "Follow-up T1", "VolumeFile"),
-    ("followup_brain_mask", "Follow-up brain mask", "LabelmapFile"),
-)
+CATEGORY = "Patient-specific tuning"
+# This file is looked at whenever Slicer starts, so everything else is loaded when a sample is.
+RESOURCES = Path(__file__).resolve().parents[3] / "Resources"
 
 
-def loadSampleCase(name: str) -> dict[str, dict[str, object]]:
+def loadSampleCase(name: str) -> dict[str, dict[str, Any]]:
     """Load a sample case.
 
     Returns:
@@ -34,10 +23,14 @@ def loadSampleCase(name: str) -> dict[str, dict[str, object]]:
     Raises:
         InputError: there is no such sample case.
     """
+    from ...engine.cohort.sample_cases import sample_folder
+    from ...engine.images.scan_files import find_examinations
+    from ..scans_state import examinationTitle
+
     found = find_examinations(sample_folder(name))
     loaded = {}
     for examination, files in (("baseline", found.baseline), ("followup", found.followup)):
-        title = _(TITLES[examination])
+        title = examinationTitle(examination)
         nodes = {
             sequence: _loaded(paths, f"{title} {sequence}") for sequence, paths in files.sequences.items()
         }
@@ -49,32 +42,36 @@ def loadSampleCase(name: str) -> dict[str, dict[str, object]]:
     return loaded
 
 
-def _loaded(paths: list[Path], name: str):
-    """A volume, or a sequence node where there are several."""
-    images = read_sequence(paths, name)
-    if len(images) > 1:
-        return sequenceNode(images, name)
-    return slicer.util.loadVolume(str(paths[0]), {"name": name, "show": False})
-
-
 def register() -> None:
     """Offer the phantom patients; their files come with the extension, nothing is downloaded."""
     import SampleData
 
-    register_ = SampleData.SampleDataLogic.registerCustomSampleDataSource
-    files = [sample_folder("brain") / f"{stem}.nii.gz" for stem, _name, _kind in BRAIN_VOLUMES]
-    register_(
-        category="Patient-specific tuning",
-        sampleName=_("Brain phantom, baseline and follow-up"),
-        uris=[file.as_uri() for file in files],
-        fileNames=[file.name for file in files],
-        nodeNames=[name for _stem, name, _kind in BRAIN_VOLUMES],
-        loadFileTypes=[kind for _stem, _name, kind in BRAIN_VOLUMES],
-        checksums=[f"SHA256:{hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files],
-    )
-    # Slicer's readers make no sequence of the phases in a 4D file.
-    register_(
-        category="Patient-specific tuning",
-        sampleName=_("Liver phantom, baseline and follow-up"),
-        customDownloader=lambda source: loadSampleCase("liver"),
-    )
+    # Slicer's own loader knows no label maps, and makes no sequence of the phases in a 4D file.
+    for name, title in (
+        ("brain", _("Brain phantom, baseline and follow-up")),
+        ("liver", _("Liver phantom, baseline and follow-up")),
+    ):
+        SampleData.SampleDataLogic.registerCustomSampleDataSource(
+            category=CATEGORY,
+            sampleName=title,
+            uris=[],
+            fileNames=[],
+            nodeNames=[],
+            thumbnailFileName=str(RESOURCES / "Icons" / f"Sample{name.capitalize()}.png"),
+            customDownloader=lambda source, name=name: _nodesOf(loadSampleCase(name)),
+        )
+
+
+def _nodesOf(loaded: dict[str, dict[str, Any]]) -> list:
+    return [node for nodes in loaded.values() for node in nodes.values()]
+
+
+def _loaded(paths: list[Path], name: str):
+    """A volume, or a sequence node where there are several."""
+    from ...engine.images.volumes import read_sequence
+    from .image_nodes import sequenceNode
+
+    images = read_sequence(paths, name)
+    if len(images) > 1:
+        return sequenceNode(images, name)
+    return slicer.util.loadVolume(str(paths[0]), {"name": name, "show": False})

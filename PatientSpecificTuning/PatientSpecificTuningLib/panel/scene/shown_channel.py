@@ -6,15 +6,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from .node_facts import volumeCount
+
 ROLE, CHANNEL = "PatientSpecificTuning.Shown", "PatientSpecificTuning.Channel"
-
-
-def channelCount(node) -> int:
-    """Number of volumes in a volume or a sequence of volumes."""
-    if node.IsA("vtkMRMLSequenceNode"):
-        return node.GetNumberOfDataNodes()
-    image = node.GetImageData()
-    return 1 if image is None else image.GetNumberOfScalarComponents()
 
 
 def shownVolume(node, channel: int):
@@ -23,17 +17,29 @@ def shownVolume(node, channel: int):
     Args:
         channel: counted from 0; the last one is taken where there are fewer.
     """
-    count = channelCount(node)
-    if count == 1 and not node.IsA("vtkMRMLSequenceNode"):
+    count = volumeCount(node)
+    if count < 2 and not node.IsA("vtkMRMLSequenceNode"):
         return node
     channel = min(channel, count - 1)
     shown = node.GetNodeReference(ROLE)
     if shown is None:
-        shown = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+        # The name says no number: renaming the volume makes selectors choose it anew, and views with them.
+        name = _("{name}, shown volume").format(name=node.GetName())
+        shown = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+        shown.SetHideFromEditors(True)
         node.SetNodeReferenceID(ROLE, shown.GetID())
-    if shown.GetAttribute(CHANNEL) != str(channel):
+    stamp = f"{channel} {_stamp(node)}"
+    if shown.GetAttribute(CHANNEL) != stamp:
         _fill(shown, node, channel)
+        shown.SetAttribute(CHANNEL, stamp)
     return shown
+
+
+def _stamp(node) -> int:
+    """What changes when the voxels of the node change."""
+    if node.IsA("vtkMRMLSequenceNode"):
+        return node.GetNumberOfDataNodes()
+    return node.GetImageData().GetMTime()
 
 
 def _fill(shown, node, channel: int) -> None:
@@ -45,7 +51,5 @@ def _fill(shown, node, channel: int) -> None:
     shown.SetIJKToRASMatrix(matrix)
     slicer.util.updateVolumeFromArray(shown, array if array.ndim == 3 else array[..., channel])
     shown.SetAndObserveTransformNodeID(source.GetTransformNodeID())
-    shown.SetName(_("{name}, volume {number}").format(name=node.GetName(), number=channel + 1))
     if shown.GetDisplayNode() is None:
         shown.CreateDefaultDisplayNodes()
-    shown.SetAttribute(CHANNEL, str(channel))

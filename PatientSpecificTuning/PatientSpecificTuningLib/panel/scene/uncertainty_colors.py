@@ -36,4 +36,5 @@ def uncertaintyColorNode():
     node.SetNumberOfColors(len(colors))
     for i, (red, green, blue) in enumerate(colors):
         node.SetColor(i, str(i), float(red), float(green), float(blue), 1.0)
+    node.SetSaveWithScene(False)
     return slicer.mrmlScene.AddNode(node)

@@ -1,119 +1,288 @@
-"""Slice views: jumping to a place, and baseline beside follow-up."""
+"""Which view shows what: two views of our own, one for each examination, so that neither can show the other's images.
+
+The user's views and layers are never touched; leaving the module brings the layout back that was there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import slicer
+import vtk
+from numpy.typing import NDArray
+from slicer.util import VTKObservationMixin
 
-from ...engine.images.geometry import Grid
+from ..state import BASELINE
+from ..state import FOLLOWUP
+from ..state import Place
 
-COMPARE_LAYOUT = 501
-VIEWS = ("Red", "Yellow", "Green")
-BASELINE_VIEW, FOLLOWUP_VIEW = "Red", "Yellow"
-COMPARE_DESCRIPTION = """
-<layout type="horizontal" split="true">
- <item><view class="vtkMRMLSliceNode" singletontag="Red">
-  <property name="orientation" action="default">Axial</property>
-  <property name="viewlabel" action="default">B</property>
-  <property name="viewcolor" action="default">#F34A33</property>
- </view></item>
- <item><view class="vtkMRMLSliceNode" singletontag="Yellow">
-  <property name="orientation" action="default">Axial</property>
-  <property name="viewlabel" action="default">F</property>
-  <property name="viewcolor" action="default">#EDD54C</property>
- </view></item>
-</layout>"""
+VIEW_NAMES = {BASELINE: "Baseline", FOLLOWUP: "Followup"}
+LAYOUTS = {"both": 501, BASELINE: 502, FOLLOWUP: 503}
+_LABELS = {BASELINE: ("B", "#4C9BE8"), FOLLOWUP: ("F", "#E8A24C")}
 
 
-def sliceNodeId(view: str) -> str:
-    """The id of the slice node of a view, by which a display node can be kept to it."""
-    return f"vtkMRMLSliceNode{view}"
+@dataclass(frozen=True)
+class Shown:
+    """What the views of an examination show.
+
+    Attributes:
+        volumeId: the background.
+        plane: SliceToRAS (4, 4) as bytes of float64, in which its voxels are seen as they were acquired.
+        overlayId: the foreground, empty without.
+    """
+
+    volumeId: str
+    plane: bytes
+    overlayId: str = ""
+    overlayOpacity: float = 0.0
 
 
-def sliceCentre(grid: Grid, position: int) -> tuple[float, float, float]:
-    """RAS mm of the centre of a slice of the working grid."""
-    x, y, _z = grid.size
-    index = np.array([(x - 1) / 2, (y - 1) / 2, position])
-    left, posterior, superior = np.asarray(grid.origin) + grid.axes @ (index * grid.spacing)
-    return float(-left), float(-posterior), float(superior)
+def sliceNodeId(examination: str) -> str:
+    """The id of the slice node of an examination's view, by which a display node can be kept to it."""
+    return f"vtkMRMLSliceNode{VIEW_NAMES[examination]}"
 
 
-def sliceAt(grid: Grid, ras: tuple[float, float, float]) -> int:
-    """The slice of the working grid that is nearest to a place; it may lie outside the grid."""
-    lps = np.asarray(ras) * (-1, -1, 1)
-    return round(float((grid.axes.T @ (lps - grid.origin))[2] / grid.spacing[2]))
+class Views(VTKObservationMixin):
+    """Lays out and fills the two views while the module is shown.
+
+    Args:
+        moved: called when a view moved to another place.
+        layoutChanged: called when the user chose another layout.
+    """
+
+    def __init__(self, moved: Callable[[], None], layoutChanged: Callable[[], None]) -> None:
+        VTKObservationMixin.__init__(self)
+        self._moved, self._layoutChanged = moved, layoutChanged
+        self.isEntered = False
+        self._usersLayout: int | None = None
+        self._layout = ""
+        self._filled: dict[str, tuple[str, bool]] = {}
+        self._toBaseline: NDArray[np.float64] | None = None
+        self._isFollowing = False
+
+    # The life of the module -------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """The module is shown; the next `show` lays out."""
+        self.isEntered, self._layout = True, ""
+
+    def exit(self) -> None:
+        """The module is left: the user's layout comes back."""
+        self.isEntered = False
+        self.release()
+
+    def release(self) -> None:
+        """Give the user's layout back, unless another was chosen since."""
+        node = _layoutNode()
+        if (
+            node is not None
+            and self._usersLayout is not None
+            and node.GetViewArrangement() in LAYOUTS.values()
+        ):
+            node.SetViewArrangement(self._usersLayout)
+        self._usersLayout, self._layout = None, ""
+        self._filled.clear()
+        self.removeObservers()
+
+    @property
+    def isUsersLayout(self) -> bool:
+        """Whether the user chose another layout than ours while the module is shown."""
+        node = _layoutNode()
+        return bool(self._layout) and node is not None and node.GetViewArrangement() not in LAYOUTS.values()
+
+    def takeBack(self) -> None:
+        """Lay out again although the user chose another layout."""
+        self._layout = ""
+
+    # What is shown ----------------------------------------------------------------------------------------------
+
+    def show(self, layout: str, shown: dict[str, Shown], toBaseline: NDArray[np.float64] | None) -> None:
+        """Show volumes and overlays; what is shown already is not touched, so that users keep zoom and place.
+
+        Args:
+            layout: "both", "baseline", "followup" or "" for none of ours.
+            toBaseline: 4 x 4, brings places of the follow-up to the baseline, RAS mm; None while that is unknown.
+        """
+        if not self.isEntered or _layoutNode() is None:
+            return
+        self._toBaseline = toBaseline
+        if not layout:
+            self.release()
+            return
+        isNew = layout != self._layout
+        if isNew:
+            self._layOut(layout)
+        for examination in VIEW_NAMES:
+            if examination in shown and self._isVisible(examination):
+                self._fill(examination, shown[examination], isNew)
+        if isNew or self._filled:
+            self._observe()
+        self._align()
+
+    def jump(self, examination: str, place: Place) -> None:
+        """Bring a place of an examination to the middle of its view, and what corresponds to it on the other side."""
+        node = _sliceNode(examination)
+        if node is not None:
+            node.JumpSliceByCentering(*place)
+            self._follow(examination)
+
+    def offsetTo(self, examination: str, place: Place) -> None:
+        """Move a view to the slice of a place; zoom and what is in the middle stay."""
+        node = _sliceNode(examination)
+        if node is not None:
+            node.JumpSliceByOffsetting(*place)
+            self._follow(examination)
+
+    def place(self, examination: str) -> Place | None:
+        """The middle of the view of an examination; None where it is not shown in its own plane."""
+        node = _sliceNode(examination)
+        if node is None or not self._isVisible(examination) or self._filled.get(examination, ("", True))[1]:
+            return None
+        matrix = node.GetSliceToRAS()
+        return tuple(matrix.GetElement(i, 3) for i in range(3))
+
+    def _layOut(self, layout: str) -> None:
+        node = _layoutNode()
+        if node.GetViewArrangement() not in LAYOUTS.values():
+            self._usersLayout = node.GetViewArrangement()
+        identifier, description = LAYOUTS[layout], _description(layout)
+        if node.IsLayoutDescription(identifier):
+            node.SetLayoutDescription(identifier, description)
+        else:
+            node.AddLayoutDescription(identifier, description)
+        node.SetViewArrangement(identifier)
+        self._layout = layout
+
+    def _isVisible(self, examination: str) -> bool:
+        return self._layout in ("both", examination) and not self.isUsersLayout
+
+    def _isMapped(self, examination: str) -> bool:
+        """Whether a view is in the plane of the other examination."""
+        return examination == BASELINE and self._layout == "both" and self._toBaseline is not None
+
+    def _fill(self, examination: str, shown: Shown, isNew: bool) -> None:
+        composite, node = _compositeNode(examination), _sliceNode(examination)
+        if composite is None or node is None:
+            return
+        key = (shown.volumeId, self._isMapped(examination))
+        earlier = self._filled.get(examination)
+        if composite.GetBackgroundVolumeID() != shown.volumeId:
+            composite.SetBackgroundVolumeID(shown.volumeId)
+        composite.SetForegroundVolumeID(shown.overlayId or None)
+        composite.SetForegroundOpacity(shown.overlayOpacity)
+        self._filled[examination] = key
+        if earlier is None or earlier != key:
+            self._place(examination, shown, keepsPlace=earlier is not None and earlier[0] == shown.volumeId)
+        elif isNew:
+            self._fit(examination, keepsPlace=True)
+
+    def _place(self, examination: str, shown: Shown, *, keepsPlace: bool) -> None:
+        node = _sliceNode(examination)
+        before = _middle(node)
+        plane = np.frombuffer(shown.plane).reshape(4, 4)
+        node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
+        node.UpdateMatrices()
+        self._fit(examination, keepsPlace=False)
+        if keepsPlace:
+            node.JumpSliceByOffsetting(*before)
+
+    def _fit(self, examination: str, *, keepsPlace: bool) -> None:
+        """Let the whole volume be seen; only a view that changed is fitted."""
+        manager = slicer.app.layoutManager()
+        widget = None if manager is None else manager.sliceWidget(VIEW_NAMES[examination])
+        if widget is None:
+            return
+        node = _sliceNode(examination)
+        before = _middle(node)
+        widget.sliceLogic().FitSliceToBackground()
+        if keepsPlace:
+            node.JumpSliceByOffsetting(*before)
+
+    # Corresponding places ---------------------------------------------------------------------------------------
+
+    def _observe(self) -> None:
+        self.removeObservers()
+        for examination in VIEW_NAMES:
+            node = _sliceNode(examination)
+            if node is not None:
+                self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._sliceMoved)
+        self.addObserver(_layoutNode(), vtk.vtkCommand.ModifiedEvent, self._layoutModified)
+
+    def _layoutModified(self, caller, event) -> None:
+        del caller, event
+        self._layoutChanged()
+
+    def _sliceMoved(self, caller, event) -> None:
+        del event
+        if self._isFollowing:
+            return
+        for examination, name in VIEW_NAMES.items():
+            if caller.GetLayoutName() == name:
+                self._follow(examination)
+        self._moved()
+
+    def _align(self) -> None:
+        if self._isMapped(BASELINE):
+            self._follow(FOLLOWUP)
+
+    def _follow(self, examination: str) -> None:
+        """Let the other view show what corresponds to this one: same anatomy, same zoom."""
+        if not self._isMapped(BASELINE) or self._isFollowing or not self._isVisible(examination):
+            return
+        other = FOLLOWUP if examination == BASELINE else BASELINE
+        source, target = _sliceNode(examination), _sliceNode(other)
+        if source is None or target is None:
+            return
+        to = self._toBaseline if other == BASELINE else np.linalg.inv(self._toBaseline)
+        plane = to @ slicer.util.arrayFromVTKMatrix(source.GetSliceToRAS())
+        current = slicer.util.arrayFromVTKMatrix(target.GetSliceToRAS())
+        width, _height, depth = source.GetFieldOfView()
+        across, down = target.GetDimensions()[:2]
+        wanted = (width, width * down / across if across else width, depth)
+        if np.allclose(plane, current, atol=1e-6) and np.allclose(wanted, target.GetFieldOfView(), rtol=1e-6):
+            return
+        self._isFollowing = True
+        try:
+            target.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
+            target.SetFieldOfView(*wanted)
+            target.UpdateMatrices()
+        finally:
+            self._isFollowing = False
 
 
-def jumpTo(ras: tuple[float, float, float]) -> None:
-    """Move every slice view to a place."""
-    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        node.JumpSliceByOffsetting(*ras)
-
-
-def shownPlace(view: str) -> tuple[float, float, float]:
-    """RAS mm of the centre of a view."""
-    matrix = _sliceNode(view).GetSliceToRAS()
+def _middle(node) -> Place:
+    matrix = node.GetSliceToRAS()
     return tuple(matrix.GetElement(i, 3) for i in range(3))
 
 
-def showVolume(volumeNode, view: str | None = None) -> None:
-    """Show a volume as background of one view or of all, its slices in the plane of its voxels."""
-    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if view in (None, composite.GetLayoutName()):
-            composite.SetBackgroundVolumeID(volumeNode.GetID())
-    for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"):
-        if view in (None, node.GetLayoutName()):
-            node.RotateToVolumePlane(volumeNode)
+def _description(layout: str) -> str:
+    shown = VIEW_NAMES if layout == "both" else (layout,)
+    items = "".join(_item(examination) for examination in shown)
+    return f'<layout type="horizontal" split="true">{items}</layout>'
 
 
-def showOverlay(volumeNode, view: str, opacity: float) -> None:
-    """Show a volume as foreground of one view; None clears it."""
-    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if composite.GetLayoutName() == view:
-            composite.SetForegroundVolumeID(None if volumeNode is None else volumeNode.GetID())
-            composite.SetForegroundOpacity(opacity)
+def _item(examination: str) -> str:
+    label, color = _LABELS[examination]
+    return (
+        f'<item><view class="vtkMRMLSliceNode" singletontag="{VIEW_NAMES[examination]}">'
+        '<property name="orientation" action="default">Axial</property>'
+        f'<property name="viewlabel" action="default">{label}</property>'
+        f'<property name="viewcolor" action="default">{color}</property></view></item>'
+    )
 
 
-def linkViews(*views: str) -> None:
-    """Let views move together."""
-    for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-        if composite.GetLayoutName() in views:
-            composite.SetLinkedControl(True)
+def _sliceNode(examination: str):
+    return slicer.mrmlScene.GetNodeByID(sliceNodeId(examination))
 
 
-class CompareLayout:
-    """Baseline beside follow-up; the user's own layout comes back afterwards."""
-
-    def __init__(self) -> None:
-        self._before: int | None = None
-        self._orientations: dict[str, str] = {}
-
-    def show(self) -> None:
-        """Switch to two axial views."""
-        node = _layoutNode()
-        if node is None or node.GetViewArrangement() == COMPARE_LAYOUT:
-            return
-        if not node.GetLayoutDescription(COMPARE_LAYOUT):
-            node.AddLayoutDescription(COMPARE_LAYOUT, COMPARE_DESCRIPTION)
-        self._before = node.GetViewArrangement()
-        node.SetViewArrangement(COMPARE_LAYOUT)
-        for view in (BASELINE_VIEW, FOLLOWUP_VIEW):
-            self._orientations[view] = _sliceNode(view).GetOrientation()
-            _sliceNode(view).SetOrientation("Axial")
-
-    def restore(self) -> None:
-        """Bring the layout back that the user had, unless the user chose another since."""
-        node = _layoutNode()
-        if node is not None and self._before is not None and node.GetViewArrangement() == COMPARE_LAYOUT:
-            node.SetViewArrangement(self._before)
-            for view, orientation in self._orientations.items():
-                _sliceNode(view).SetOrientation(orientation)
-        self._before = None
-
-
-def _sliceNode(view: str):
-    return slicer.mrmlScene.GetNodeByID(sliceNodeId(view))
+def _compositeNode(examination: str):
+    composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return next((n for n in composites if n.GetLayoutName() == VIEW_NAMES[examination]), None)
 
 
 def _layoutNode():
+    if slicer.app.layoutManager() is None:
+        return None
     return slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
