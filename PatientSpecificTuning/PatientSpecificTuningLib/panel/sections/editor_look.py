@@ -26,7 +26,6 @@ class EditorLook:
         """Offer every effect of the Segment Editor, or the few that corrections need."""
         self.editor.unorderedEffectsVisible = everything
         self.editor.maskingSectionVisible = everything
-        self.editor.updateEffectList()
         for name in SELDOM_NEEDED:
             for part in slicer.util.findChildren(self.editor, name=name):
                 part.setVisible(everything)

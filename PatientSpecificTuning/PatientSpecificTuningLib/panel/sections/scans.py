@@ -56,4 +56,6 @@ class ScansSection:
     def _complete(self, state: PanelState) -> str:
         if state.isPrepared:
             return _("Both examinations are prepared.")
+        if not any(image.nodeId for examination in state.examinations for image in examination.images):
+            return _("Choose the baseline that was read before and the follow-up, or load the sample case.")
         return _("Both examinations are complete.")
