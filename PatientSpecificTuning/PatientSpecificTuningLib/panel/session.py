@@ -60,14 +60,13 @@ class Session(VTKObservationMixin):
     @property
     def state(self) -> PanelState:
         """What is so now."""
-        if self._isDirty and not self._isRefreshing:
-            self._refreshNow()
+        self._refreshWhereChanged()
         return self._state
 
     @property
     def facts(self) -> Facts:
         """What was read for the state."""
-        del self.state
+        self._refreshWhereChanged()
         return self._facts
 
     def parameters(self) -> PanelParameters:
@@ -140,6 +139,10 @@ class Session(VTKObservationMixin):
         self.stage.attachEditor(widget)
 
     # Inside -----------------------------------------------------------------------------------------------------
+
+    def _refreshWhereChanged(self) -> None:
+        if self._isDirty and not self._isRefreshing:
+            self._refreshNow()
 
     def _refreshNow(self) -> None:
         if self._isRefreshing:
