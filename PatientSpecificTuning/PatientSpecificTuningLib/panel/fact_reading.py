@@ -9,6 +9,7 @@ from typing import Any
 
 from ..engine.errors import InputError
 from ..engine.model.card import ModelCard
+from ..engine.network.model_choice import DEFAULT_MODEL
 from .case_facts import CaseReader
 from .case_folder import casesFolder
 from .case_folder import isCasesFolderChosen
@@ -65,7 +66,7 @@ class FactReader:
         settings = _settings(parameters)
         facts = Facts(
             images=self._images(parameters),
-            model=parameters.model,
+            model=parameters.model or DEFAULT_MODEL,
             models=self.models.choices(),
             settings=settings,
             casesFolder=str(casesFolder()),
