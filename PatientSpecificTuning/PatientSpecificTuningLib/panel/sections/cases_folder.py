@@ -10,10 +10,18 @@ class CasesFolderSection:
 
     def __init__(self, ui, logic) -> None:
         self.row, self.button = ui.casesFolderRow, ui.casesFolderButton
-        self.button.connect("directorySelected(QString)", logic.guarded(logic.setCasesFolder))
+        self.logic = logic
+        self._folder, self._wasAsked = "", False
+        self.button.connect("directoryChanged(QString)", logic.guarded(self._choose))
 
     def update(self, state: PanelState) -> None:
-        """Show where cases are kept."""
-        self.row.setVisible(state.asksForCasesFolder)
-        if state.casesFolder and self.button.directory != state.casesFolder:
-            self.button.directory = state.casesFolder
+        """Show where cases are kept; what was chosen stays in sight until it is used."""
+        self._wasAsked = (self._wasAsked or state.asksForCasesFolder) and not state.isPrepared
+        self.row.setVisible(self._wasAsked)
+        self._folder = state.casesFolder
+        if self._folder and self.button.directory != self._folder:
+            self.button.directory = self._folder
+
+    def _choose(self, folder: str) -> None:
+        if folder != self._folder:
+            self.logic.setCasesFolder(folder)

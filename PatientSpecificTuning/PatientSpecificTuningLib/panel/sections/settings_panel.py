@@ -43,7 +43,7 @@ class CasesSettings:
         layout.addWidget(contents)
         self.ui = slicer.util.childWidgetVariables(contents)
         prepareTable(self.ui.casesTable, [_("Case"), _("CNN"), _("Last used"), _("Size")], 1)
-        self.ui.casesFolderButton.connect("directorySelected(QString)", self._choose)
+        self.ui.allCasesFolderButton.connect("directorySelected(QString)", self._choose)
         self.ui.refreshCasesButton.connect("clicked()", self.update)
         self.ui.openCaseButton.connect("clicked()", self._open)
         self.ui.deleteCaseButton.connect("clicked()", self._delete)
@@ -53,7 +53,7 @@ class CasesSettings:
     def update(self) -> None:
         """Read anew what is there."""
         folder, table = casesFolder(), self.ui.casesTable
-        self.ui.casesFolderButton.directory = str(folder)
+        self.ui.allCasesFolderButton.directory = str(folder)
         cases = listCases(folder, _openCase())
         table.setRowCount(len(cases))
         for i, case in enumerate(cases):
