@@ -28,29 +28,32 @@ def addSettingsPanel(file: str) -> None:
     Args:
         file: the .ui file of the panel.
     """
-    dialog = slicer.app.settingsDialog()
-    panel = ctk.ctkSettingsPanel()
-    CasesSettings(panel, file)
+    dialog, panel = slicer.app.settingsDialog(), ctk.ctkSettingsPanel()
+    cases = CasesSettings(panel, file)
     dialog.addPanel(TITLE, panel)
+    # Python is not told that a panel comes into sight, but that another is chosen in the list of panels.
+    for panels in slicer.util.findChildren(dialog, className="QTreeWidget"):
+        panels.connect("itemSelectionChanged()", cases.showCases)
 
 
 class CasesSettings:
     """A table of all cases; lives as long as the widgets that are connected to it."""
 
     def __init__(self, panel, file: str) -> None:
+        self.panel = panel
         contents = slicer.util.loadUI(file)
         layout = qt.QVBoxLayout(panel)
         layout.addWidget(contents)
         self.ui = slicer.util.childWidgetVariables(contents)
         prepareTable(self.ui.casesTable, [_("Case"), _("CNN"), _("Last used"), _("Size")], 1)
-        self.ui.allCasesFolderButton.connect("directorySelected(QString)", self._choose)
-        self.ui.refreshCasesButton.connect("clicked()", self.update)
+        self.ui.allCasesFolderButton.connect("directoryChanged(QString)", self._choose)
+        self.ui.refreshCasesButton.connect("clicked()", self.showCases)
         self.ui.openCaseButton.connect("clicked()", self._open)
         self.ui.deleteCaseButton.connect("clicked()", self._delete)
         self.ui.casesTable.connect("itemSelectionChanged()", self._allow)
-        self.update()
+        self.showCases()
 
-    def update(self) -> None:
+    def showCases(self) -> None:
         """Read anew what is there."""
         folder, table = casesFolder(), self.ui.casesTable
         self.ui.allCasesFolderButton.directory = str(folder)
@@ -62,7 +65,7 @@ class CasesSettings:
             for column, text in enumerate((name, case.name, case.date, size)):
                 setCell(table, i, column, text)
             table.item(i, 0).setData(qt.Qt.UserRole, case.id)
-        total = _("{count} cases, {size:.1f} GB")
+        total = _("Cases: {count}, {size:.1f} GB")
         show(self.ui.casesTotal, total.format(count=len(cases), size=sum(case.gigabytes for case in cases)))
         self._allow()
 
@@ -76,8 +79,9 @@ class CasesSettings:
         self.ui.deleteCaseButton.enabled = bool(chosen) and chosen != _openCase()
 
     def _choose(self, folder: str) -> None:
-        setCasesFolder(folder)
-        self.update()
+        if Path(folder) != casesFolder():
+            setCasesFolder(Path(folder))
+            self.showCases()
 
     def _open(self) -> None:
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(casesFolder() / self._chosen())))
@@ -90,7 +94,7 @@ class CasesSettings:
             deleteCase(casesFolder(), self._chosen())
         except InputError as error:
             slicer.util.errorDisplay(str(error))
-        self.update()
+        self.showCases()
 
 
 def _openCase() -> str:
