@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import qt
 import slicer
 import vtk
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from ..state import FOLLOWUP
 from ..state import Place
 
 VIEW_NAMES = {BASELINE: "Baseline", FOLLOWUP: "Followup"}
+MILLISECONDS_TO_SETTLE = 100
 LAYOUTS = {"both": 501, BASELINE: 502, FOLLOWUP: 503}
 _LABELS = {BASELINE: ("B", "#4C9BE8"), FOLLOWUP: ("F", "#E8A24C")}
 
@@ -59,8 +61,16 @@ class Views(VTKObservationMixin):
         self._usersLayout: int | None = None
         self._layout = ""
         self._filled: dict[str, tuple[str, bool]] = {}
+        # The size that a view had when it was fitted, until the user moves it: Slicer gives views their size late.
+        self._fitted: dict[str, tuple[int, ...]] = {}
         self._toBaseline: NDArray[np.float64] | None = None
         self._isFollowing = False
+        # Slicer's slider above a new view takes its range late, and moves the view when it does.
+        self._settling = qt.QTimer()
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(MILLISECONDS_TO_SETTLE)
+        self._settling.connect("timeout()", self._settle)
+        self._wanted: dict[str, tuple[Shown, Place | None]] = {}
 
     # The life of the module -------------------------------------------------------------------------------------
 
@@ -84,6 +94,9 @@ class Views(VTKObservationMixin):
             node.SetViewArrangement(self._usersLayout)
         self._usersLayout, self._layout = None, ""
         self._filled.clear()
+        self._fitted.clear()
+        self._wanted.clear()
+        self._settling.stop()
         self.removeObservers()
 
     @property
@@ -125,6 +138,7 @@ class Views(VTKObservationMixin):
         """Bring a place of an examination to the middle of its view, and what corresponds to it on the other side."""
         node = _sliceNode(examination)
         if node is not None:
+            self._want(examination, place)
             node.JumpSliceByCentering(*place)
             self._follow(examination)
 
@@ -132,8 +146,14 @@ class Views(VTKObservationMixin):
         """Move a view to the slice of a place; zoom and what is in the middle stay."""
         node = _sliceNode(examination)
         if node is not None:
+            self._want(examination, place)
             node.JumpSliceByOffsetting(*place)
             self._follow(examination)
+
+    def _want(self, examination: str, place: Place) -> None:
+        """Go there once more when a new view has settled."""
+        if examination in self._wanted:
+            self._wanted[examination] = (self._wanted[examination][0], place)
 
     def place(self, examination: str) -> Place | None:
         """The middle of the view of an examination; None where it is not shown in its own plane."""
@@ -179,14 +199,30 @@ class Views(VTKObservationMixin):
             self._fit(examination, keepsPlace=True)
 
     def _place(self, examination: str, shown: Shown, *, keepsPlace: bool) -> None:
-        node = _sliceNode(examination)
-        before = _middle(node)
+        before = _middle(_sliceNode(examination)) if keepsPlace else None
+        self._wanted[examination] = (shown, before)
+        self._putInPlane(examination)
+        self._settling.start()
+
+    def _settle(self) -> None:
+        for examination in list(self._wanted):
+            if self._isVisible(examination):
+                self._putInPlane(examination)
+        self._wanted.clear()
+        self._align()
+        self._moved()
+
+    def _putInPlane(self, examination: str) -> None:
+        """Show the plane of the voxels, all of it, at the wanted place or in the middle of the volume."""
+        node, (shown, place) = _sliceNode(examination), self._wanted[examination]
+        if node is None:
+            return
         plane = np.frombuffer(shown.plane).reshape(4, 4)
         node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
         node.UpdateMatrices()
         self._fit(examination, keepsPlace=False)
-        if keepsPlace:
-            node.JumpSliceByOffsetting(*before)
+        if place is not None:
+            node.JumpSliceByOffsetting(*place)
 
     def _fit(self, examination: str, *, keepsPlace: bool) -> None:
         """Let the whole volume be seen; only a view that changed is fitted."""
@@ -199,6 +235,7 @@ class Views(VTKObservationMixin):
         widget.sliceLogic().FitSliceToBackground()
         if keepsPlace:
             node.JumpSliceByOffsetting(*before)
+        self._fitted[examination] = tuple(node.GetDimensions())
 
     # Corresponding places ---------------------------------------------------------------------------------------
 
@@ -218,9 +255,15 @@ class Views(VTKObservationMixin):
         del event
         if self._isFollowing:
             return
-        for examination, name in VIEW_NAMES.items():
-            if caller.GetLayoutName() == name:
-                self._follow(examination)
+        examination = next(e for e, name in VIEW_NAMES.items() if caller.GetLayoutName() == name)
+        fitted = self._fitted.get(examination)
+        if fitted is not None and fitted != tuple(caller.GetDimensions()):
+            self._isFollowing = True
+            try:
+                self._fit(examination, keepsPlace=True)
+            finally:
+                self._isFollowing = False
+        self._follow(examination)
         self._moved()
 
     def _align(self) -> None:
