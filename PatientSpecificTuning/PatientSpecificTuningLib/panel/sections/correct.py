@@ -39,7 +39,7 @@ class CorrectSection:
         """Say what to do, what was learned, and what can be done now."""
         self._state, ui = state, self.ui
         show(ui.correctLabel, state.canCorrect.reason or _guide(state))
-        show(ui.learnedLabel, state.corrections.summary)
+        show(ui.learnedLabel, state.corrections.summary if state.corrections.learned else "")
         for button in (ui.previousButton, ui.nextButton):
             allow(button, state.canCorrect)
         allow(ui.correctedButton, state.canMark)
@@ -85,7 +85,7 @@ class CorrectSection:
 def _guide(state: PanelState) -> str:
     if state.corrections.learned:
         return ""
-    return _("Correct what is wrong on a slice with the brush, then press C. One slice is worth most.")
+    return _("Paint or erase what is wrong on a slice, then press C. The first slice is worth most.")
 
 
 def _isMarked(row: SliceRow) -> bool:
