@@ -24,7 +24,7 @@ def progressText(title: str, stage: str) -> str:
         "Starting": "",
         "Computing features": _("the CNN looks at every slice"),
         "Finding lesions": _("finding lesions"),
-        "Computing uncertainty": _("how certain the CNN is"),
+        "Computing uncertainty": "",
         "Fine-tuning": _("learning from your slices"),
     }
     what = stages.get(what, re.sub(r"\bfollowup\b", _("follow-up"), what[:1].lower() + what[1:]))

@@ -138,6 +138,9 @@ class Session(VTKObservationMixin):
         """Use an embedded Segment Editor for the corrections."""
         self.stage.attachEditor(widget)
 
+    def goOn(self, earlier: PanelState) -> None:
+        """Do by itself what follows from a change; the commands say what that is."""
+
     # Inside -----------------------------------------------------------------------------------------------------
 
     def _refreshWhereChanged(self) -> None:
@@ -159,6 +162,7 @@ class Session(VTKObservationMixin):
             self._isRefreshing = False
         if self._state != earlier:
             self.stateChanged(self._state)
+            self.guarded(self.goOn)(earlier)
         if self._isDirty and not self._soon.isActive():
             self._soon.start()
 

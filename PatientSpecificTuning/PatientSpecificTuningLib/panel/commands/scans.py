@@ -30,11 +30,17 @@ from ..state import CORRECT
 from ..state import SCANS
 from ..state import STEPS
 from ..state import UNTOUCHED
+from ..state import PanelState
 from .requirement import require
 
 
 class ScanCommands(Session):
     """What the user can do with the scans."""
+
+    # The case whose work was taken up.
+    _takenUp = ""
+    # Whether the worker was asked to load torch before anybody waits for it.
+    _isWarm = False
 
     def loadSample(self, organ: str | None = None) -> None:
         """Load the sample case of an organ, that of the chosen model by default, and choose its images."""
@@ -164,6 +170,19 @@ class ScanCommands(Session):
         """Bring our views back after another layout was chosen."""
         self.stage.takeViewsBack()
 
+    def goOn(self, earlier: PanelState) -> None:
+        """Where images are chosen whose case is prepared already, its work is taken up."""
+        if not self.stage.isEntered or self.requests.isBusy:
+            return
+        state = self._state
+        if not state.isPrepared and earlier.running is None and state.baseline.shownId and not self._isWarm:
+            self._isWarm = True
+            self.requests.askAhead(_("Starting the CNN"), "hello", {}, self._workerKnown)
+        if state.isPrepared and not earlier.isPrepared:
+            self._takeUp()
+        elif not state.isPrepared:
+            self._takenUp = ""
+
     def ensureCorrections(self) -> None:
         """Begin the corrections of this baseline where there are none yet."""
         if self.state.isPrepared and not self.state.corrections.nodeId:
@@ -216,8 +235,15 @@ class ScanCommands(Session):
         if Path(self.state.caseFolder) != folder:
             # Other images were chosen meanwhile; this case waits for its own.
             return
+        self._takeUp()
+
+    def _takeUp(self) -> None:
+        """Begin or go on with the corrections of a prepared case, and let the CNN look at the follow-up."""
+        if self._takenUp == self.state.caseFolder:
+            return
+        self._takenUp = self.state.caseFolder
         self.ensureCorrections()
-        self.say(_("Both examinations are prepared. Correct a slice, or look at what the base CNN finds."))
+        self.say(_("Both examinations are prepared. Correct a slice, or look at what the CNN finds."))
         self.workAhead()
 
     def _foundByBaseCnn(self, grid):

@@ -37,7 +37,7 @@ class TuneCommands(CorrectCommands):
         learned = fingerprint(facts.corrections)
         labels = corrections.write(node, facts.case.workingGrid, Path(case) / CORRECTED_LABELS)
         self.say("")
-        title = _("Learning from {count} slice(s)").format(count=len(slices))
+        title = _("Learning")
         self.requests.ask(title, "annotate", {"case": case, "labels": str(labels), "slices": slices})
         settings = {
             "iterations": parameters.iterations,
@@ -79,4 +79,10 @@ class TuneCommands(CorrectCommands):
                 self.say(_("The lesions are shown; how certain they are follows."))
             else:
                 self.say(_("Done."))
+                self._judge()
         self._refreshNow()
+
+    def _judge(self) -> None:
+        """Ask whether tuning helped on corrected slices that it did not see; nobody waits for that."""
+        title, case = _("Judging what was learned"), self.state.caseFolder
+        self.requests.askAhead(title, "judge", {"case": case}, lambda answer: self.changed())

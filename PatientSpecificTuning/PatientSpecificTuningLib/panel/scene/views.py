@@ -135,11 +135,13 @@ class Views(VTKObservationMixin):
         self._align()
 
     def jump(self, examination: str, place: Place) -> None:
-        """Bring a place of an examination to the middle of its view, and what corresponds to it on the other side."""
+        """Bring a place of an examination into its view, and what corresponds to it on the other side."""
         node = _sliceNode(examination)
         if node is not None:
             self._want(examination, place)
-            node.JumpSliceByCentering(*place)
+            node.JumpSliceByOffsetting(*place)
+            if not _isInside(node, place):
+                node.JumpSliceByCentering(*place)
             self._follow(examination)
 
     def offsetTo(self, examination: str, place: Place) -> None:
@@ -195,7 +197,7 @@ class Views(VTKObservationMixin):
         self._filled[examination] = key
         if earlier is None or earlier != key:
             self._place(examination, shown, keepsPlace=earlier is not None and earlier[0] == shown.volumeId)
-        elif isNew:
+        elif isNew and not self._isMapped(examination):
             self._fit(examination, keepsPlace=True)
 
     def _place(self, examination: str, shown: Shown, *, keepsPlace: bool) -> None:
@@ -215,7 +217,7 @@ class Views(VTKObservationMixin):
     def _putInPlane(self, examination: str) -> None:
         """Show the plane of the voxels, all of it, at the wanted place or in the middle of the volume."""
         node, (shown, place) = _sliceNode(examination), self._wanted[examination]
-        if node is None:
+        if node is None or self._isMapped(examination):
             return
         plane = np.frombuffer(shown.plane).reshape(4, 4)
         node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
@@ -258,6 +260,8 @@ class Views(VTKObservationMixin):
         examination = next(e for e, name in VIEW_NAMES.items() if caller.GetLayoutName() == name)
         fitted = self._fitted.get(examination)
         if fitted is not None and fitted != tuple(caller.GetDimensions()):
+            # Of two views that belong together the follow-up's leads.
+            examination = FOLLOWUP if self._isMapped(BASELINE) else examination
             self._isFollowing = True
             try:
                 self._fit(examination, keepsPlace=True)
@@ -295,6 +299,14 @@ class Views(VTKObservationMixin):
             self._isFollowing = False
 
 
+def _isInside(node, place: Place) -> bool:
+    """Whether a place lies well within what a view shows."""
+    toXy = np.linalg.inv(slicer.util.arrayFromVTKMatrix(node.GetXYToRAS()))
+    xy = (toXy @ [*place, 1.0])[:2]
+    size = np.array(node.GetDimensions()[:2])
+    return bool((xy > 0.1 * size).all() and (xy < 0.9 * size).all())
+
+
 def _middle(node) -> Place:
     matrix = node.GetSliceToRAS()
     return tuple(matrix.GetElement(i, 3) for i in range(3))
@@ -309,7 +321,7 @@ def _description(layout: str) -> str:
 def _item(examination: str) -> str:
     label, color = _LABELS[examination]
     return (
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{VIEW_NAMES[examination]}">'
+        f'<item splitSize="500"><view class="vtkMRMLSliceNode" singletontag="{VIEW_NAMES[examination]}">'
         '<property name="orientation" action="default">Axial</property>'
         f'<property name="viewlabel" action="default">{label}</property>'
         f'<property name="viewcolor" action="default">{color}</property></view></item>'
