@@ -23,7 +23,14 @@ class PatientSpecificTuning(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("Patient-specific tuning")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = []
+        parent.dependencies = [
+            "Colors",
+            "Segmentations",
+            "Sequences",
+            "SubjectHierarchy",
+            "Terminologies",
+            "Volumes",
+        ]
         parent.contributors = ["The PatientSpecificTuning contributors"]
         parent.helpText = _(
             "Correct a few slices of a baseline examination and quantify the lesions of the follow-up with a CNN"
@@ -32,14 +39,20 @@ class PatientSpecificTuning(ScriptedLoadableModule):
         parent.acknowledgementText = _(
             "The method is that of Jansen et al., Journal of Medical Imaging, 2020."
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect(
+            "startupCompleted()", lambda: addToApplication(self.resourcePath("UI/Settings.ui"))
+        )
 
 
-def registerSampleData() -> None:
-    """Offer the sample case in the Sample Data module."""
-    from PatientSpecificTuningLib.panel.sample_data import register
+def addToApplication(settings: str) -> None:
+    """Offer the sample cases in the Sample Data module, and the cases in the settings of the application."""
+    from PatientSpecificTuningLib.panel.scene.sample_data import register
 
     register()
+    if slicer.util.mainWindow() is not None:
+        from PatientSpecificTuningLib.panel.sections.settings_panel import addSettingsPanel
+
+        addSettingsPanel(settings)
 
 
 class PatientSpecificTuningWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -52,18 +65,21 @@ class PatientSpecificTuningWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def setup(self) -> None:
         """Build the panel."""
-        from PatientSpecificTuningLib.panel.widget import PanelController
+        from PatientSpecificTuningLib.panel.widget import Panel
+        from PatientSpecificTuningLib.panel.widget import loadPanel
 
         ScriptedLoadableModuleWidget.setup(self)
-        widget = slicer.util.loadUI(self.resourcePath("UI/PatientSpecificTuning.ui"))
+        widget = loadPanel(self.resourcePath)
         self.layout.addWidget(widget)
         self.ui = slicer.util.childWidgetVariables(widget)
-        widget.setMRMLScene(slicer.mrmlScene)
         self.logic = PatientSpecificTuningLogic()
-        self.panel = PanelController(self.ui, self.logic.tuning)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self._sceneStartsClosing)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self._sceneChanged)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self._sceneChanged)
+        self.panel = Panel(self.ui, self.logic.tuning)
+        scene = slicer.mrmlScene
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, self._sceneGoes)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self._sceneComes)
+        self.panel.connectScene(self.logic.getParameterNode())
 
     def enter(self) -> None:
         """The module is shown."""
@@ -85,16 +101,13 @@ class PatientSpecificTuningWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
-    def _sceneStartsClosing(self, caller, event) -> None:
+    def _sceneGoes(self, caller, event) -> None:
         del caller, event
-        self.logic.tuning.cancel()
         self.panel.disconnectScene()
 
-    def _sceneChanged(self, caller, event) -> None:
+    def _sceneComes(self, caller, event) -> None:
         del caller, event
-        self.panel.disconnectScene()
-        self.logic.tuning.forgetScene(self.logic.getParameterNode())
-        self.panel.connectScene()
+        self.panel.connectScene(self.logic.getParameterNode())
 
 
 class PatientSpecificTuningLogic(ScriptedLoadableModuleLogic):
@@ -108,6 +121,9 @@ class PatientSpecificTuningLogic(ScriptedLoadableModuleLogic):
         self.tuning = TuningLogic(workerClient(), self.getParameterNode())
 
     def __getattr__(self, name: str):
+        if name == "tuning":
+            # Asked for before it was made; without this the question would ask itself for ever.
+            raise AttributeError(name)
         return getattr(self.tuning, name)
 
 
@@ -119,5 +135,6 @@ class PatientSpecificTuningTest(ScriptedLoadableModuleTest):
         slicer.mrmlScene.Clear()
         widget = slicer.modules.patientspecifictuning.widgetRepresentation().self()
         widget.ui.sampleButton.click()
-        if widget.logic.problems():
-            raise AssertionError(widget.logic.problems())
+        slicer.app.processEvents()
+        if widget.logic.state.problems:
+            raise AssertionError(widget.logic.state.problems)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import SimpleITK as sitk
 
 from ..engine.images.volumes import write_volume
 from ..engine.model.card import ModelCard
-from .input_check import sequenceNodes
-from .node_images import labelImage
-from .node_images import volumeImages
-from .parameters import EXAMINATIONS
+from .problems import MASK
+from .problems import PARTS
+from .scene.node_images import labelImage
+from .scene.node_images import volumeImages
+from .state import EXAMINATIONS
 
 INPUTS = "inputs"
 
 
-def writeInputs(parameters, card: ModelCard, folder: Path) -> dict[str, object]:
+def writeInputs(parameters, card: ModelCard, folder: Path) -> dict[str, Any]:
     """Write every chosen node and return the arguments of the worker's `prepare`.
 
     Unchanged nodes give files of the same content, by which the engine recognises what is prepared already.
@@ -24,14 +26,16 @@ def writeInputs(parameters, card: ModelCard, folder: Path) -> dict[str, object]:
     Raises:
         InputError: a node cannot be used, or the folder cannot be written to.
     """
-    arguments: dict[str, object] = {}
+    arguments: dict[str, Any] = {}
     for examination in EXAMINATIONS:
-        nodes = sequenceNodes(parameters, examination, card)
+        pathways = zip(card.pathways, PARTS, strict=False)
+        nodes = {p.sequence: getattr(parameters, f"{examination}{part}") for p, part in pathways}
         arguments[examination] = {
             name: _writeImages(volumeImages(node), folder / INPUTS / f"{examination}_{name}")
             for name, node in nodes.items()
+            if node is not None
         }
-        mask = getattr(parameters, f"{examination}Mask")
+        mask = getattr(parameters, f"{examination}{MASK}")
         if mask is not None:
             path = folder / INPUTS / f"{examination}_organ_mask.nrrd"
             write_volume(labelImage(mask), path)

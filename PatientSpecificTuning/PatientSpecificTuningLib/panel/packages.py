@@ -40,7 +40,16 @@ def _install(requirements: Path) -> None:
     from slicer.packaging import load_requirements
     from slicer.packaging import pip_ensure
 
-    pip_ensure(load_requirements(str(requirements)), requester="PatientSpecificTuning")
+    try:
+        pip_ensure(load_requirements(str(requirements)), requester="PatientSpecificTuning")
+    # Slicer says in many ways that the user declined, that there is no network, or that pip failed.
+    except Exception as error:
+        message = _(
+            "{packages} could not be installed ({reason}); check the connection to the internet and try again."
+        )
+        lines = requirements.read_text(encoding="utf-8").splitlines()
+        names = ", ".join(line for line in lines if line and not line.startswith("#"))
+        raise InputError(message.format(packages=names, reason=error)) from error
 
 
 def _installTorch() -> None:
@@ -51,8 +60,11 @@ def _installTorch() -> None:
             "torch is missing; install the PyTorch extension in the Extensions Manager and restart Slicer."
         )
         raise InputError(message) from error
-    logic = PyTorchUtils.PyTorchUtilsLogic()
-    if logic.installTorch(askConfirmation=True, torchVersionRequirement=OLDEST_TORCH) is None:
-        raise InputError(
-            _("torch was not installed, so the CNN cannot run; press the button again to install it.")
-        )
+    declined = _("torch was not installed, so the CNN cannot run; press the button again to install it.")
+    try:
+        logic = PyTorchUtils.PyTorchUtilsLogic()
+        installed = logic.installTorch(askConfirmation=True, torchVersionRequirement=OLDEST_TORCH)
+    except Exception as error:
+        raise InputError(f"{declined} ({error})") from error
+    if installed is None:
+        raise InputError(declined)

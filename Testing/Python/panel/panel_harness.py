@@ -1,15 +1,12 @@
-"""The panel in the stand-in: opened, filled with tiny patients, with or without a real worker."""
+"""The panel's commands in the stand-in, with tiny patients, with or without a real worker."""
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
-import pytest
 import SimpleITK as sitk
 from builders import tiny_card
-from conftest import PACKAGE_ROOT
 from patients import B_VALUES
 from patients import write_liver_patient
 from patients import write_model_of
@@ -17,13 +14,9 @@ from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.model.card import Pathway
 
-SLICER_MISSING = "needs slicer-core and PySide6 (Testing/requirements.txt)"
-
 
 def start_standin() -> Any:
-    """The application; the test is skipped where the core of Slicer is not installed."""
-    pytest.importorskip("PySide6", reason=SLICER_MISSING)
-    pytest.importorskip("slicer_core", reason=SLICER_MISSING)
+    """The application of the stand-in; conftest.py leaves out files that call this where it cannot start."""
     import Standin
 
     return Standin.start()
@@ -72,48 +65,49 @@ class DirectClient:
         self.stopped += 1
 
 
-class OpenPanel:
-    """The module's panel and short ways to its parts."""
+class Work:
+    """The commands on a scene, without widgets, and short ways to do what a user does."""
 
-    def __init__(self, folder: Path, client: Any = None) -> None:
-        from PatientSpecificTuningLib.panel import worker_process
-        from Standin.scripted import openModule
+    def __init__(self, folder: Path, client: Any) -> None:
+        import slicer
+        from PatientSpecificTuningLib.panel import case_folder
+        from PatientSpecificTuningLib.panel.logic import TuningLogic
 
-        module = importlib.import_module("PatientSpecificTuning")
-        real = worker_process.workerClient
-        if client is not None:
-            worker_process.workerClient = lambda: client
-        try:
-            self.widget = openModule(module, PACKAGE_ROOT / "PatientSpecificTuning.py")
-        finally:
-            worker_process.workerClient = real
-        self.ui, self.folder = self.widget.ui, folder
-        self.tuning = self.widget.logic.tuning
+        self.folder, self.client = folder, client
+        case_folder.setCasesFolder(folder / "cases")
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode", "PatientSpecificTuning")
+        self.logic = TuningLogic(client, node)
+        self.logic.enter()
+        self.log: list[str] = []
+        self.logic.logged.connect(self.log.append)
 
     @property
     def parameters(self) -> Any:
-        return self.tuning.parameters()
+        return self.logic.parameters()
 
-    def choose_tiny_patient(self, name: str = "patient", case: str = "case", seed: int = 1) -> None:
-        """Load a tiny patient with 4 slices and a tiny model, as a user would choose them."""
+    @property
+    def state(self) -> Any:
+        return self.logic.state
+
+    def choose_tiny_patient(self, name: str = "patient", seed: int = 1) -> None:
+        """Load a tiny patient with 4 slices, as a user would choose its images."""
         import slicer
 
         files = write_patient(self.folder / name, seed=seed)
-        self.parameters.model = str(write_tiny_model(self.folder / "model"))
-        self.parameters.caseFolder = str(self.folder / case)
-        for name in ("baseline", "followup"):
+        if not self.parameters.model:
+            self.logic.addModel(str(write_tiny_model(self.folder / "model")))
+        for examination in ("baseline", "followup"):
             for field, file in (("First", "FLAIR"), ("Second", "T1")):
-                node = slicer.util.loadVolume(
-                    str(files / f"{name}_{file}.nii.gz"), {"name": f"{name} {file}"}
-                )
-                setattr(self.parameters, f"{name}{field}", node)
-            mask = slicer.util.loadLabelVolume(str(files / f"{name}_brain_mask.nii.gz"))
-            setattr(self.parameters, f"{name}Mask", mask)
+                path = str(files / f"{examination}_{file}.nii.gz")
+                node = slicer.util.loadVolume(path, {"name": f"{name} {examination} {file}"})
+                setattr(self.parameters, f"{examination}{field}", node)
+            mask = slicer.util.loadLabelVolume(str(files / f"{examination}_brain_mask.nii.gz"))
+            setattr(self.parameters, f"{examination}Mask", mask)
 
     def choose_tiny_liver(self) -> None:
         """Load a tiny patient with DCE-MRI and DWI as volume sequences, and a tiny detection model."""
         import slicer
-        from PatientSpecificTuningLib.panel.image_nodes import sequenceNode
+        from PatientSpecificTuningLib.panel.scene.image_nodes import sequenceNode
 
         files = write_liver_patient(self.folder / "patient")
         card = tiny_card(
@@ -125,8 +119,7 @@ class OpenPanel:
             registration="none",
             proposed_slices=None,
         )
-        self.parameters.model = str(write_model_of(card, self.folder / "model", lesion_bias=0.5))
-        self.parameters.caseFolder = str(self.folder / "case")
+        self.logic.addModel(str(write_model_of(card, self.folder / "model", lesion_bias=0.5)))
         for name in ("baseline", "followup"):
             phases = sitk.ReadImage(str(files / f"{name}_DCE.nii.gz"))
             dwi = [sitk.ReadImage(str(files / f"{name}_DWI_b{b}.nii.gz")) for b in B_VALUES]
@@ -141,17 +134,22 @@ class OpenPanel:
         """Draw a square on one slice, as the user does in the Segment Editor."""
         import slicer
 
-        corrections = self.tuning.corrections()
-        volume = self.parameters.baselineFirst
-        array = slicer.util.arrayFromSegmentBinaryLabelmap(corrections.node, corrections.segmentId, volume)
+        node = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
+        segment, volume = self.state.corrections.segmentId, self.parameters.baselineFirst
+        array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volume)
         array[position, 20:26, 18:24] = 1 - array[position, 20:26, 18:24]
-        slicer.util.updateSegmentBinaryLabelmapFromArray(
-            array, corrections.node, corrections.segmentId, volume
-        )
+        slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volume)
+        self.logic.changed()
+
+    def statuses(self) -> dict[int, str]:
+        """What became of each slice of the list."""
+        return {row.slice: row.status for row in self.state.corrections.rows}
 
     def close(self) -> None:
         """Close as Slicer does when it quits."""
         import slicer
 
-        self.widget.cleanup()
+        self.logic.exit()
+        self.logic.disconnectScene()
+        self.logic.stop()
         slicer.mrmlScene.Clear(0)

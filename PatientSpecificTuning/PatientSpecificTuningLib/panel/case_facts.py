@@ -1,0 +1,140 @@
+"""What the case folder says, read anew only where its files changed; pure Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..engine import workflow
+from ..engine.case.case import RESULT_JSON
+from ..engine.case.case import TUNED_JSON
+from ..engine.case.case import Case
+from ..engine.case.case import case_exists
+from ..engine.errors import InputError
+from ..engine.judging.evaluation import EVALUATION
+from ..engine.lesions.segmentation import TRANSFORM
+from ..engine.network.prepared import BASE_PROBABILITY
+from ..engine.tuning.slice_proposal import SliceProposal
+from .facts import CaseFacts
+from .facts import VersionFacts
+from .lesion_rows import lesionRows
+from .places import LPS_TO_RAS
+from .state import BASELINE
+from .state import FOLLOWUP
+from .state import LesionRow
+
+JUDGED_AGAINST, VERDICT = "judged_against.txt", "verdict.json"
+
+
+class CaseReader:
+    """Reads one case after the other; every file is parsed once for each of its time stamps."""
+
+    def __init__(self) -> None:
+        self._parsed: dict[Path, tuple[Any, Any]] = {}
+
+    def read(self, folder: Path, wanted: Callable[[tuple[VersionFacts, ...]], str]) -> CaseFacts:
+        """The case in a folder, empty where there is none yet.
+
+        Args:
+            wanted: which of the versions is shown, by number; its table of lesions is read.
+        """
+        if not case_exists(folder):
+            return CaseFacts(str(folder))
+        try:
+            return self._read(folder, wanted)
+        except InputError as error:
+            return CaseFacts(str(folder), problem=str(error))
+
+    def _read(self, folder: Path, wanted: Callable[[tuple[VersionFacts, ...]], str]) -> CaseFacts:
+        case = self._once(folder / "case.json", lambda path: Case.open(path.parent))
+        versions = self._versions(case) if FOLLOWUP in case.examinations else ()
+        baseline = case.examinations.get(BASELINE)
+        toBaseline = self._matrix(folder / TRANSFORM)
+        return CaseFacts(
+            folder=str(folder),
+            prepared=frozenset(case.examinations),
+            notes={name: record.notes for name, record in case.examinations.items()},
+            grids={name: record.user_grid for name, record in case.examinations.items()},
+            workingGrids={name: record.working_grid for name, record in case.examinations.items()},
+            toBaseline=toBaseline,
+            versions=versions,
+            proposals=() if baseline is None else self._proposals(case),
+            lesions=self._lesions(case, wanted(versions), toBaseline),
+        )
+
+    def _versions(self, case: Case) -> tuple[VersionFacts, ...]:
+        found = (self._version(case, number) for number in reversed(case.versions("results")))
+        return tuple(version for version in found if version.run.get("examination") == FOLLOWUP)
+
+    def _version(self, case: Case, number: str) -> VersionFacts:
+        folder = case.folder / "results" / number
+        run = self._json(folder / RESULT_JSON)
+        tuned = case.folder / "tuned" / str(run.get("tuned"))
+        return VersionFacts(
+            number,
+            run,
+            tuning=self._json(tuned / TUNED_JSON),
+            evaluation=self._json(folder / EVALUATION),
+            reference=self._once(folder / JUDGED_AGAINST, _text) or "",
+            verdict=self._json(tuned / VERDICT),
+        )
+
+    def _proposals(self, case: Case) -> tuple[SliceProposal, ...]:
+        probability = case.examination_folder(BASELINE) / BASE_PROBABILITY
+        read = self._once(probability, lambda path: tuple(workflow.propose(case, count="all", among="organ")))
+        return read or ()
+
+    def _lesions(self, case: Case, number: str, toBaseline: tuple[float, ...]) -> tuple[LesionRow, ...]:
+        if not number:
+            return ()
+        folder = case.folder / "results" / number
+        matrix = np.reshape(toBaseline, (4, 4)) if toBaseline else None
+        return self._once(folder / RESULT_JSON, lambda path: lesionRows(path.parent, matrix), "lesions") or ()
+
+    def _matrix(self, path: Path) -> tuple[float, ...]:
+        return self._once(path, transformMatrix) or ()
+
+    def _json(self, path: Path) -> Mapping[str, Any]:
+        return self._once(path, _values) or {}
+
+    def _once(self, path: Path, parse: Callable[[Path], Any], what: str = "") -> Any:
+        """What `parse` makes of a file, None where there is no such file."""
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        stamp, key = (status.st_mtime_ns, status.st_size), path / what
+        if key not in self._parsed or self._parsed[key][0] != stamp:
+            self._parsed[key] = (stamp, parse(path))
+        return self._parsed[key][1]
+
+
+def transformMatrix(path: Path) -> tuple[float, ...]:
+    """The 4 x 4 matrix, row by row, that brings points of the follow-up to the baseline, RAS mm."""
+    transform = sitk.ReadTransform(str(path))
+    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
+    matrix = np.eye(4)
+    matrix[:3, 3] = origin
+    for axis in range(3):
+        unit = [0.0, 0.0, 0.0]
+        unit[axis] = 1.0
+        matrix[:3, axis] = np.array(transform.TransformPoint(unit)) - origin
+    return tuple((LPS_TO_RAS @ matrix @ LPS_TO_RAS).ravel().tolist())
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _values(path: Path) -> Mapping[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}

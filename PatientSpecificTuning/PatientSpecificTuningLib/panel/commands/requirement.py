@@ -1,0 +1,16 @@
+"""A command that is not allowed says why, with the sentence that its button shows."""
+
+from __future__ import annotations
+
+from ...engine.errors import InputError
+from ..state import Allowed
+
+
+def require(allowed: Allowed) -> None:
+    """Let a command through.
+
+    Raises:
+        InputError: it is not allowed now.
+    """
+    if not allowed:
+        raise InputError(allowed.reason)

@@ -1,0 +1,261 @@
+"""Commands of step 1: sample, model, series, start, cancel; and going from step to step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from ...engine.errors import InputError
+from ...engine.tuning.slice_proposal import SliceProposal
+from ..case_files import writeInputs
+from ..packages import ensurePackages
+from ..parameters import BY_MODEL
+from ..problems import LESIONS
+from ..problems import MASK
+from ..problems import PARTS
+from ..problems import usesZeroForMissing
+from ..scans_state import examinationTitle
+from ..scene import corrections
+from ..scene.image_nodes import sequenceNode
+from ..scene.node_images import labelImage
+from ..scene.node_images import volumeImages
+from ..scene.series import Candidate
+from ..scene.series import seriesCandidates
+from ..session import Session
+from ..state import BASELINE
+from ..state import CORRECT
+from ..state import SCANS
+from ..state import STEPS
+from ..state import UNTOUCHED
+from ..state import PanelState
+from .requirement import require
+
+
+class ScanCommands(Session):
+    """What the user can do with the scans."""
+
+    # The case whose work was taken up.
+    _takenUp = ""
+    # Whether the worker was asked to load torch before anybody waits for it.
+    _isWarm = False
+
+    def loadSample(self, organ: str | None = None) -> None:
+        """Load the sample case of an organ, that of the chosen model by default, and choose its images."""
+        from ..scene.sample_data import loadSampleCase
+
+        organ = organ or self.reader.models.card(self._parameters.model).organ
+        loaded = loadSampleCase(organ)
+        parameters = self._parameters
+        parameters.model = self.reader.models.keyOfOrgan(organ)
+        card = self.reader.models.card(parameters.model)
+        with slicer.util.NodeModify(parameters.parameterNode):
+            for examination, nodes in loaded.items():
+                for part, pathway in zip(PARTS, card.pathways, strict=False):
+                    setattr(parameters, f"{examination}{part}", nodes.get(pathway.sequence))
+                setattr(parameters, f"{examination}{MASK}", nodes["mask"])
+                setattr(parameters, f"{examination}{LESIONS}", nodes.get("lesions"))
+            parameters.step = SCANS
+            parameters.result = parameters.comparedResult = ""
+        self.say(_("The sample case is loaded; press Start."))
+
+    def chooseModel(self, key: str) -> None:
+        """Work with another base model."""
+        self._parameters.model = key
+
+    def addModel(self, folder: str) -> None:
+        """Offer a model from a folder, and choose it.
+
+        Raises:
+            InputError: it is no folder of a model.
+        """
+        self._parameters.model = self.reader.models.add(Path(folder))
+        self.changed()
+
+    def seriesCandidates(self, examination: str, part: str) -> list[Candidate]:
+        """The volumes that can serve a series, those of the chosen one first or by name."""
+        card = self.reader.models.card(self._parameters.model)
+        sequence = card.pathways[PARTS.index(part)].sequence
+        return seriesCandidates(getattr(self._parameters, f"{examination}{part}"), sequence)
+
+    def makeSeries(self, examination: str, part: str, items: list[tuple[str, int]]) -> None:
+        """Make one series of single volumes and choose it.
+
+        Args:
+            items: node and number of the volume in it, counted from 0, for each volume of the series.
+
+        Raises:
+            InputError: there is no volume, or the volumes do not lie on one grid.
+        """
+        nodes = [slicer.mrmlScene.GetNodeByID(identifier) for identifier, _channel in items]
+        if not nodes or None in nodes:
+            raise InputError(_("There is no volume to make a series of; load the volumes first."))
+        images = [volumeImages(node)[channel] for node, (_id, channel) in zip(nodes, items, strict=True)]
+        for image, node in zip(images, nodes, strict=True):
+            if image.GetSize() != images[0].GetSize():
+                message = _(
+                    "{volume} has another size than {first}; the volumes of one series must lie on one grid."
+                )
+                raise InputError(message.format(volume=node.GetName(), first=nodes[0].GetName()))
+        card = self.reader.models.card(self._parameters.model)
+        name = f"{examinationTitle(examination)} {card.pathways[PARTS.index(part)].sequence}"
+        setattr(self._parameters, f"{examination}{part}", sequenceNode(images, name))
+
+    def showChannel(self, number: int) -> None:
+        """Show another volume of a series, counted from 1."""
+        self._parameters.shownChannel = int(number)
+
+    def start(self, *, waitForCompletion: bool = False) -> None:
+        """Bring both examinations into their case, with what the base CNN finds.
+
+        Raises:
+            InputError: the chosen images cannot be used; the message says what and the way out.
+        """
+        state, parameters = self.state, self._parameters
+        require(state.canStart)
+        card = self.reader.models.card(parameters.model)
+        registration, motion = (
+            None if choice == BY_MODEL else choice
+            for choice in (parameters.registration, parameters.motionCorrection)
+        )
+        ensurePackages(card, motion)
+        folder = self.reader.caseFolder(self.facts)
+        self.say("")
+        arguments = writeInputs(parameters, card, folder)
+        arguments |= {
+            "folder": str(folder),
+            "model": str(self.reader.models.folder(parameters.model)),
+            "registration": registration,
+            "motion_correction": motion,
+            "missing_sequence": "zero" if usesZeroForMissing(self.facts.images, card) else "error",
+        }
+        title = _("Preparing")
+        self.requests.ask(title, "hello", {}, self._workerKnown)
+        self.requests.ask(title, "prepare", arguments, lambda answer: self._prepared(folder))
+        if waitForCompletion:
+            self.requests.wait()
+
+    def cancel(self) -> None:
+        """Stop what runs and what waits; what is complete is kept."""
+        self.requests.cancel()
+
+    def openCaseFolder(self) -> None:
+        """Show the case in the system's file browser."""
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(self.state.caseFolder))
+
+    def showStep(self, step: str) -> None:
+        """Go to one of the three steps.
+
+        Raises:
+            InputError: there is nothing to show in it yet.
+        """
+        if step not in STEPS:
+            raise InputError(f"There is no step {step!r}; use one of {', '.join(STEPS)}.")
+        if step == CORRECT:
+            require(self.state.canCorrect)
+            self.ensureCorrections()
+        elif step != SCANS:
+            require(self.state.canReview)
+        self._parameters.step = step
+        self.stage.takeViewsBack()
+        self._refreshNow()
+        if step == CORRECT and self.state.corrections.rows and self.stage.wantedSlice is None:
+            rows = self.state.corrections.rows
+            opened = next((row for row in rows if row.status == UNTOUCHED), rows[0])
+            self.stage.goToSlice(self.facts.case.workingGrid, opened.slice)
+
+    def showViews(self) -> None:
+        """Bring our views back after another layout was chosen."""
+        self.stage.takeViewsBack()
+
+    def goOn(self, earlier: PanelState) -> None:
+        """Where images are chosen whose case is prepared already, its work is taken up."""
+        if not self.stage.isEntered or self.requests.isBusy:
+            return
+        state = self._state
+        if not state.isPrepared and earlier.running is None and state.baseline.shownId and not self._isWarm:
+            self._isWarm = True
+            self.requests.askAhead(_("Starting the CNN"), "hello", {}, self._workerKnown)
+        if state.isPrepared and not earlier.isPrepared:
+            self._takeUp()
+        elif not state.isPrepared:
+            self._takenUp = ""
+
+    def ensureCorrections(self) -> None:
+        """Begin the corrections of this baseline where there are none yet."""
+        if self.state.isPrepared and not self.state.corrections.nodeId:
+            self.beginCorrections(isKnown=self._parameters.baselineLesions is not None)
+
+    def beginCorrections(self, *, isKnown: bool) -> None:
+        """Begin the corrections anew, from known lesions or from what the base CNN found.
+
+        Raises:
+            InputError: known lesions are asked for and none are chosen.
+        """
+        facts, parameters = self.facts, self._parameters
+        first = facts.images[f"{BASELINE}{PARTS[0]}"]
+        grid = facts.case.workingGrid
+        if isKnown and parameters.baselineLesions is None:
+            raise InputError(_("Choose known lesions of the baseline in step 1 first."))
+        start = labelImage(parameters.baselineLesions) if isKnown else self._foundByBaseCnn(grid)
+        volume = slicer.mrmlScene.GetNodeByID(self.state.baseline.shownId)
+        parameters.corrections = corrections.begin(volume, first.content, grid, start, isKnown=isKnown)
+        self._refreshNow()
+
+    def proposedSlices(self) -> list[SliceProposal]:
+        """The baseline slices from which the CNN can learn most, best first."""
+        from ..correct_state import proposedSlices
+
+        return list(proposedSlices(self.facts))
+
+    def workAhead(self) -> None:
+        """Do now, while slices are corrected, what need not wait: the base CNN's result and patches of the slices."""
+        state, parameters = self.state, self._parameters
+        if not state.isPrepared:
+            return
+        if not any(version.isBase for version in state.review.versions):
+            arguments = {
+                "case": state.caseFolder,
+                "weights": "base",
+                "repetitions": 0,
+                "seed": parameters.seed,
+            }
+            title = _("The base CNN finds the lesions of the follow-up")
+            self.requests.askAhead(title, "segment", arguments, lambda answer: self.changed())
+        slices = sorted(row.slice for row in state.corrections.rows)
+        if slices:
+            settings = {"rotation_degrees": parameters.rotation, "seed": parameters.seed}
+            arguments = {"case": state.caseFolder, "slices": slices, **settings}
+            self.requests.askAhead(_("Getting ready to learn"), "prepare_tuning", arguments)
+
+    def _prepared(self, folder: Path) -> None:
+        self._refreshNow()
+        if Path(self.state.caseFolder) != folder:
+            # Other images were chosen meanwhile; this case waits for its own.
+            return
+        self._takeUp()
+
+    def _takeUp(self) -> None:
+        """Begin or go on with the corrections of a prepared case, and let the CNN look at the follow-up."""
+        if self._takenUp == self.state.caseFolder:
+            return
+        self._takenUp = self.state.caseFolder
+        self.ensureCorrections()
+        self.say(_("Both examinations are prepared. Correct a slice, or look at what the CNN finds."))
+        self.workAhead()
+
+    def _foundByBaseCnn(self, grid):
+        from ...engine.case.case import Case
+        from ...engine.lesions.lesions import binarize
+        from ...engine.network.prepared import open_examination
+
+        baseline = open_examination(Case.open(Path(self.state.caseFolder)), BASELINE)
+        card = self.reader.models.card(self._parameters.model)
+        found = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+        return grid.image(found.astype("uint8"))
+
+    def _workerKnown(self, answer: dict) -> None:
+        self.device = answer["device"]
+        self.changed()

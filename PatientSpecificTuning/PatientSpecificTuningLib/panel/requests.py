@@ -1,0 +1,167 @@
+"""Asking the worker for steps of the work: what runs is always known, and ends however the step ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+
+from ..engine.errors import InputError
+from ..engine.case.layout import remove_unfinished
+from ..jobs.client import WorkerClient
+from ..jobs.failure import Failure
+from ..jobs.signals import Signal
+from .progress_words import progressText
+from .state import Running
+
+LOG_NAME = "worker.log"
+Answered = Callable[[dict[str, Any]], None]
+
+
+def ignore(answer: dict[str, Any]) -> None:
+    """Nothing is done with an answer."""
+    del answer
+
+
+class Requests:
+    """One queue of steps, what runs of it, and its log.
+
+    Signals: `changed()` when what runs changed, `failed(sentence)`, `logged(line)`.
+    """
+
+    def __init__(self, client: WorkerClient) -> None:
+        self._client = client
+        self._folder: Path | None = None
+        # Answers of a former scene are for nobody.
+        self._scene = 0
+        self.running: Running | None = None
+        self.changed, self.failed, self.logged = Signal(), Signal(), Signal()
+        client.logged.connect(self.log)
+
+    @property
+    def isBusy(self) -> bool:
+        """Whether anything runs that somebody waits for."""
+        return bool(self._client.isBusy)
+
+    def ask(self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered = ignore) -> None:
+        """Ask for a step that the user waits for.
+
+        Args:
+            title: what the user reads while it runs.
+        """
+        if self.running is None or self.running.isAhead:
+            self._show(Running(title))
+        self._request(title, verb, arguments, onAnswer, isAhead=False)
+
+    def askAhead(self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered = ignore) -> None:
+        """Ask for something that nobody waits for; where it fails, the step that needs it says why."""
+        self._request(title, verb, arguments, onAnswer, isAhead=True)
+
+    def cancel(self) -> None:
+        """Stop what runs and what waits; what is complete is kept."""
+        self._client.cancel()
+        self._ended()
+
+    def leaveScene(self) -> None:
+        """Stop everything, and listen to no answer that still comes."""
+        self._scene += 1
+        self._folder = None
+        self._client.cancel()
+        self._show(None)
+
+    def stop(self) -> None:
+        """End the worker; called when the module goes away."""
+        self._scene += 1
+        self._client.stop()
+
+    def keepLogIn(self, folder: Path | None) -> None:
+        """Where the log is kept from now on, and where an ended worker's remains are cleaned up."""
+        self._folder = folder
+
+    def log(self, line: str) -> None:
+        """Show a line in the log of the panel and keep it with the case."""
+        self.logged(line)
+        if self._folder is not None and self._folder.is_dir():
+            try:
+                with (self._folder / LOG_NAME).open("a", encoding="utf-8") as file:
+                    file.write(line + "\n")
+            except OSError as error:
+                logging.warning("The log of the case cannot be written: %s", error)
+
+    def wait(self) -> None:
+        """Let the application live until nothing runs.
+
+        Raises:
+            InputError: a step failed; the message is its sentence.
+        """
+        failures: list[str] = []
+        loop = qt.QEventLoop()
+
+        def ended() -> None:
+            if not self.isBusy:
+                loop.quit()
+
+        self.failed.connect(failures.append)
+        self.changed.connect(ended)
+        if self.isBusy:
+            loop.exec_()
+        self.changed.disconnect(ended)
+        self.failed.disconnect(failures.append)
+        if failures:
+            raise InputError(failures[0])
+
+    def _request(
+        self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered, *, isAhead: bool
+    ) -> None:
+        # What cannot be said in JSON must fail here, at the caller, and not in the worker.
+        json.dumps(arguments)
+        scene = self._scene
+
+        def answered(answer: dict[str, Any]) -> None:
+            if scene != self._scene:
+                return
+            try:
+                onAnswer(answer)
+            except Exception as error:
+                self._sayFailure(error)
+            finally:
+                self._ended()
+
+        def failed(failure: str) -> None:
+            if scene != self._scene:
+                return
+            self._cleanUp()
+            if not isAhead:
+                self.failed(failure)
+            self._ended()
+
+        def progressed(stage: str, fraction: float, secondsLeft: float | None) -> None:
+            if scene == self._scene:
+                self._show(Running(progressText(title, stage), fraction, secondsLeft, isAhead))
+
+        self._client.request(
+            verb, arguments, onResult=answered, onError=failed, onProgress=progressed, ahead=isAhead
+        )
+
+    def _sayFailure(self, error: Exception) -> None:
+        for line in traceback.format_exc().splitlines():
+            self.log(line)
+        self.failed(Failure(str(error) or type(error).__name__, "unexpected"))
+
+    def _cleanUp(self) -> None:
+        """A worker that was ended by force leaves what it had begun."""
+        if self._folder is not None and self._folder.is_dir():
+            remove_unfinished(self._folder)
+
+    def _ended(self) -> None:
+        """One step ended; the next one of the queue tells of itself."""
+        self._show(self.running if self.isBusy else None)
+
+    def _show(self, running: Running | None) -> None:
+        self.running = running
+        self.changed()

@@ -1,0 +1,141 @@
+"""The researcher's corrections of the baseline: a segmentation that the program writes once and never again.
+
+What was marked lives with the node, bound to the baseline's content and to what each slice held when it was marked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+from slicer.i18n import tr as _
+
+from ...engine.errors import InputError
+from ...engine.images.geometry import Grid
+from ...engine.images.geometry import resample_labelmap
+from ...engine.images.volumes import write_volume
+from ..facts import CorrectionFacts
+from ..facts import SliceContent
+from .drawn_slices import EMPTY
+from .drawn_slices import DrawnSlices
+from .node_images import gridOf
+from .node_images import labelImage
+from .terminology import LESION_TAG
+
+SEGMENT, COLOR = "Lesion", (0.90, 0.20, 0.25)
+BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED = (
+    f"PatientSpecificTuning.{name}"
+    for name in ("Baseline", "Marks", "Added", "Start", "Learned", "StartsFromKnown", "Retired")
+)
+
+
+def begin(volume, baseline: str, workingGrid: Grid, start: sitk.Image, *, isKnown: bool):
+    """Make the segmentation node of a baseline.
+
+    Args:
+        volume: the node that is drawn on.
+        baseline: its content, to which everything is bound.
+        start: uint8 0/1, the lesions to start from, on any grid.
+        isKnown: whether these are known lesions rather than what the base CNN found.
+    """
+    userGrid = gridOf(volume)
+    name = _("Corrections of {name}").format(name=volume.GetName())
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
+    node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+    identifier = node.GetSegmentation().AddEmptySegment("", SEGMENT, list(COLOR))
+    node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
+    array = sitk.GetArrayFromImage(resample_labelmap(start, userGrid))
+    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, identifier, volume)
+    display = node.GetDisplayNode()
+    display.SetOpacity2DFill(0.25)
+    display.SetSliceIntersectionThickness(2)
+    node.SetAttribute(BASELINE, baseline)
+    node.SetAttribute(KNOWN, "1" if isKnown else "")
+    node.SetAttribute(START, json.dumps(DrawnSlices(node, userGrid, workingGrid).all()))
+    return node
+
+
+def findCorrections(baseline: str):
+    """The node that holds the corrections of a baseline, None where there is none."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return next((n for n in nodes if belongsTo(n, baseline)), None)
+
+
+def belongsTo(node, baseline: str) -> bool:
+    """Whether a node holds the corrections of a baseline with which the work goes on."""
+    return bool(baseline) and node.GetAttribute(BASELINE) == baseline and not node.GetAttribute(RETIRED)
+
+
+def retire(node) -> None:
+    """Keep the corrections in the scene, hidden, but work on with others."""
+    node.SetAttribute(RETIRED, "1")
+    node.GetDisplayNode().SetVisibility(False)
+
+
+def remembered(node) -> CorrectionFacts:
+    """What the node says of itself, without what is drawn on its slices."""
+    start = _values(node, START)
+    return CorrectionFacts(
+        nodeId=node.GetID(),
+        segmentId=segmentId(node),
+        baseline=node.GetAttribute(BASELINE) or "",
+        marks={int(position): mark for position, mark in _values(node, MARKS).items()},
+        added=tuple(map(int, (node.GetAttribute(ADDED) or "").split())),
+        startAreas={int(position): area for position, (_content, area) in start.items()},
+        learned=_values(node, LEARNED),
+        startIsKnownLesions=bool(node.GetAttribute(KNOWN)),
+    )
+
+
+def contents(node, userGrid: Grid, workingGrid: Grid, positions: Iterable[int]) -> dict[int, SliceContent]:
+    """What is drawn on slices of the working grid now, and what was there at the start."""
+    drawn, start = DrawnSlices(node, userGrid, workingGrid), _values(node, START)
+    found = {}
+    for position in positions:
+        content, area = drawn.read(position)
+        found[position] = SliceContent(content, start.get(str(position), (EMPTY, 0))[0], area)
+    return found
+
+
+def setMarks(node, marks: dict[int, str]) -> None:
+    """Remember which slices are corrected and what each held."""
+    node.SetAttribute(MARKS, json.dumps(marks, sort_keys=True))
+
+
+def setAdded(node, added: Iterable[int]) -> None:
+    """Remember which slices the user added to the proposed ones."""
+    node.SetAttribute(ADDED, " ".join(map(str, sorted(added))))
+
+
+def setLearned(node, number: str, fingerprint: str) -> None:
+    """Remember from what a tuned version has learned."""
+    node.SetAttribute(LEARNED, json.dumps({**_values(node, LEARNED), number: fingerprint}))
+
+
+def segmentId(node) -> str:
+    """The segment that is drawn on; empty where there is none."""
+    segmentation = node.GetSegmentation()
+    if not segmentation.GetNumberOfSegments():
+        return ""
+    return segmentation.GetSegmentIdBySegmentName(SEGMENT) or segmentation.GetNthSegmentID(0)
+
+
+def write(node, workingGrid: Grid, path: Path) -> Path:
+    """Write all that is drawn now, of all segments, for the worker."""
+    try:
+        image = labelImage(node, workingGrid)
+    except InputError:
+        image = workingGrid.image(np.zeros(workingGrid.shape, dtype=np.uint8))
+    write_volume(image, path)
+    return path
+
+
+def _values(node, attribute: str) -> dict[str, Any]:
+    return json.loads(node.GetAttribute(attribute) or "{}")

@@ -1,0 +1,49 @@
+"""A small cross at the chosen lesion, in each examination at its own place."""
+
+from __future__ import annotations
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from ..state import Place
+from .removal import removeNode
+from .views import sliceNodeId
+
+ROLE = "PatientSpecificTuning.PlaceMark"
+
+
+def markPlaces(places: dict[str, Place | None]) -> None:
+    """Mark a place in the views of each examination; None takes its mark away."""
+    for examination, place in places.items():
+        node = _markOf(examination)
+        if place is None:
+            if node is not None:
+                removeNode(node)
+            continue
+        node = node or _newMark(examination)
+        node.RemoveAllControlPoints()
+        node.AddControlPoint(vtk.vtkVector3d(*place))
+        node.SetLocked(True)
+
+
+def _markOf(examination: str):
+    nodes = slicer.util.getNodesByClass("vtkMRMLMarkupsFiducialNode")
+    return next((node for node in nodes if node.GetAttribute(ROLE) == examination), None)
+
+
+def _newMark(examination: str):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Chosen lesion"))
+    node.SetAttribute(ROLE, examination)
+    node.SetHideFromEditors(True)
+    node.SetSaveWithScene(False)
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetSaveWithScene(False)
+    display.SetGlyphTypeFromString("Cross2D")
+    display.SetGlyphScale(2.5)
+    display.SetPointLabelsVisibility(False)
+    display.SetColor(1.0, 1.0, 0.2)
+    display.SetSelectedColor(1.0, 1.0, 0.2)
+    display.SetViewNodeIDs([sliceNodeId(examination)])
+    return node

@@ -1,0 +1,176 @@
+"""Lets views, overlays, editor and marks of places follow the state, while the module is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+
+from ...engine.images.geometry import Grid
+from ..facts import Facts
+from ..places import axialPlane
+from ..places import sliceAt
+from ..places import sliceCentre
+from ..state import BASELINE
+from ..state import CORRECT
+from ..state import EXAMINATIONS
+from ..state import FOLLOWUP
+from ..state import RESULT
+from ..state import PanelState
+from .overlays import Overlays
+from .place_marks import markPlaces
+from .segment_editor import SegmentEditor
+from .views import Shown
+from .views import Views
+
+
+class Stage:
+    """The one owner of everything that is shown outside of the panel.
+
+    Args:
+        changed: called when what the views show changed.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._views = Views(self._moved, changed)
+        self._overlays = Overlays()
+        self._editor: SegmentEditor | None = None
+        self._wantedSlice: int | None = None
+        self._lastSlice: int | None = None
+        self._grid: Grid | None = None
+        self._marked: tuple = ()
+
+    # The life of module and scene -------------------------------------------------------------------------------
+
+    def attachEditor(self, widget) -> None:
+        """Use an embedded Segment Editor."""
+        self._editor = SegmentEditor(widget)
+        self._editor.attach()
+
+    def connectScene(self) -> None:
+        """A scene is there."""
+        if self._editor is not None:
+            self._editor.attach()
+
+    def disconnectScene(self) -> None:
+        """The scene goes away."""
+        if self._editor is not None:
+            self._editor.detach()
+        self._views.release()
+        self._overlays.forget()
+        self._wantedSlice, self._lastSlice, self._grid, self._marked = None, None, None, ()
+
+    def enter(self) -> None:
+        """The module is shown."""
+        self._views.enter()
+        self._overlays.forget()
+
+    def exit(self) -> None:
+        """The module is left."""
+        if self._editor is not None:
+            self._editor.leave()
+        self._views.exit()
+
+    # What is shown ----------------------------------------------------------------------------------------------
+
+    @property
+    def isEntered(self) -> bool:
+        """Whether the module is shown."""
+        return self._views.isEntered
+
+    @property
+    def isUsersLayout(self) -> bool:
+        """Whether the user chose another layout than ours."""
+        return self._views.isUsersLayout
+
+    @property
+    def wantedSlice(self) -> int | None:
+        """The slice that was gone to last; None where the corrections were not looked at yet."""
+        return self._wantedSlice
+
+    def takeViewsBack(self) -> None:
+        """Show our layout again."""
+        self._views.takeBack()
+        self._changed()
+
+    def shownSlice(self, grid: Grid) -> int | None:
+        """The slice of the working grid that the baseline's view shows; without views the one that was gone to."""
+        self._grid = grid
+        place = self._views.place(BASELINE)
+        if place is None:
+            return self._wantedSlice
+        self._lastSlice = sliceAt(grid, place)
+        return self._lastSlice
+
+    def goToSlice(self, grid: Grid, position: int) -> None:
+        """Bring the baseline's view to a slice."""
+        self._wantedSlice = position
+        self._views.offsetTo(BASELINE, sliceCentre(grid, position))
+        self._changed()
+
+    def follow(self, state: PanelState, facts: Facts) -> None:
+        """Show what the state says; what is shown already is left alone."""
+        if not self.isEntered:
+            return
+        self._overlays.show(state, facts.case, facts.settings.uncertaintyThreshold)
+        matrix = _matrix(facts)
+        isTogether = state.step == RESULT or state.isPrepared
+        self._views.show(state.views.layout, self._shown(state, facts), matrix if isTogether else None)
+        self._followEditor(state)
+        self._followPlace(state)
+
+    def _shown(self, state: PanelState, facts: Facts) -> dict[str, Shown]:
+        over = self._overlays.foregrounds(state)
+        shown = {}
+        for examination, volumeId in ((BASELINE, state.views.baselineId), (FOLLOWUP, state.views.followupId)):
+            image = facts.images.get(f"{examination}First")
+            if volumeId and image is not None and image.grid is not None:
+                overlayId, opacity = over.get(examination, ("", 0.0))
+                shown[examination] = Shown(volumeId, axialPlane(image.grid).tobytes(), overlayId, opacity)
+        return shown
+
+    def _followEditor(self, state: PanelState) -> None:
+        if self._editor is None:
+            return
+        segmentation = (
+            slicer.mrmlScene.GetNodeByID(state.corrections.nodeId) if state.corrections.nodeId else None
+        )
+        volume = slicer.mrmlScene.GetNodeByID(state.baseline.shownId) if state.baseline.shownId else None
+        if state.step == CORRECT and segmentation is not None and volume is not None:
+            self._editor.edit(segmentation, state.corrections.segmentId, volume)
+        else:
+            self._editor.leave()
+
+    def _followPlace(self, state: PanelState) -> None:
+        """Go to the chosen lesion once, and keep its mark as long as it is chosen."""
+        isResult = state.step == RESULT
+        row = next((r for r in state.review.rows if isResult and r.key == state.review.selected), None)
+        places = {BASELINE: row and row.baselinePlace, FOLLOWUP: row and row.followupPlace}
+        wanted = (state.review.shown if row else "", tuple(places.items()), state.views.layout)
+        if wanted == self._marked:
+            return
+        self._marked = wanted
+        markPlaces(places)
+        if row is None:
+            return
+        # The follow-up leads; its view brings the baseline's to the corresponding place.
+        for examination in reversed(EXAMINATIONS):
+            place = places[examination]
+            if place is not None:
+                self._views.jump(examination, place)
+                break
+
+    def _moved(self) -> None:
+        """A view was scrolled; that matters where another slice is shown now."""
+        place = None if self._grid is None else self._views.place(BASELINE)
+        if place is not None and sliceAt(self._grid, place) != self._lastSlice:
+            self._changed()
+
+
+def _matrix(facts: Facts) -> NDArray[np.float64] | None:
+    if facts.case is None or not facts.case.toBaseline:
+        return None
+    return np.reshape(facts.case.toBaseline, (4, 4))

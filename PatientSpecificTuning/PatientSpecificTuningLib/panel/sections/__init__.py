@@ -1,0 +1,1 @@
+"""The steps of the panel: each draws the state and sends commands."""

@@ -1,0 +1,27 @@
+"""Step 1: where gigabytes may be kept, asked once before the first are written."""
+
+from __future__ import annotations
+
+from ..state import PanelState
+
+
+class CasesFolderSection:
+    """A button that shows the folder and chooses another; Start takes the one that is shown."""
+
+    def __init__(self, ui, logic) -> None:
+        self.row, self.button = ui.casesFolderRow, ui.casesFolderButton
+        self.logic = logic
+        self._folder, self._wasAsked = "", False
+        self.button.connect("directoryChanged(QString)", logic.guarded(self._choose))
+
+    def update(self, state: PanelState) -> None:
+        """Show where cases are kept; what was chosen stays in sight until it is used."""
+        self._wasAsked = (self._wasAsked or state.asksForCasesFolder) and not state.isPrepared
+        self.row.setVisible(self._wasAsked)
+        self._folder = state.casesFolder
+        if self._folder and self.button.directory != self._folder:
+            self.button.directory = self._folder
+
+    def _choose(self, folder: str) -> None:
+        if folder != self._folder:
+            self.logic.setCasesFolder(folder)

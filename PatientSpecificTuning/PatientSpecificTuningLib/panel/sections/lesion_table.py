@@ -1,0 +1,127 @@
+"""Step 3: what became of each lesion; arrow keys walk through them in both examinations."""
+
+from __future__ import annotations
+
+import qt
+from slicer.i18n import tr as _
+
+from ..state import LesionRow
+from ..state import PanelState
+from .drawing import fillSelector
+from .drawing import plainTip
+from .drawing import prepareTable
+from .drawing import setCell
+from .lesion_order import kept
+from .lesion_order import ordered
+
+COLORS = {"new": "#c0392b", "grown": "#c07000", "shrunk": "#2e9b48", "vanished": "#2e86c1"}
+ALL = ""
+
+
+class LesionTable:
+    """A table over the full width, sorted by a click on a heading and filtered by change and size."""
+
+    def __init__(self, ui, logic) -> None:
+        self.ui, self.table = ui, ui.lesionTable
+        self.logic = logic
+        self._all: tuple[LesionRow, ...] = ()
+        self._rows: list[LesionRow] = []
+        self._column, self._isDescending = -1, False
+        self._isDrawing = False
+        titles = [_("Lesion"), _("Change"), _("Before"), _("After"), _("Growth"), _("Uncertainty")]
+        prepareTable(self.table, titles, 1)
+        tip = _("Mean standard deviation of the lesion probability inside the lesion; 0 is certain.")
+        self.table.horizontalHeaderItem(5).setToolTip(tip)
+        header = self.table.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.connect("sectionClicked(int)", logic.guarded(self._sortBy))
+        self.table.connect("currentCellChanged(int,int,int,int)", logic.guarded(self._choose))
+        ui.changeFilter.connect("currentIndexChanged(int)", logic.guarded(lambda index: self._filter()))
+        ui.sizeFilter.connect("valueChanged(int)", logic.guarded(lambda size: self._filter()))
+
+    def update(self, state: PanelState) -> None:
+        """Draw the lesions of the shown version and choose the selected one."""
+        if self._all != state.review.rows:
+            self._all = state.review.rows
+            self._offerChanges()
+            self._fill()
+        self._select(state.review.selected)
+
+    def walk(self, by: int) -> None:
+        """Go to the next lesion of the table, or the one before."""
+        if self._rows:
+            self.table.setCurrentCell((self.table.currentRow() + by) % len(self._rows), 0)
+
+    def _offerChanges(self) -> None:
+        counts: dict[str, int] = {}
+        for row in self._all:
+            counts[row.change] = counts.get(row.change, 0) + 1
+        titles = {row.change: row.changeTitle for row in self._all if row.change}
+        entries = [(ALL, _("All lesions ({count})").format(count=len(self._all)))]
+        entries += [(change, f"{title} ({counts[change]})") for change, title in titles.items()]
+        chosen = self.ui.changeFilter.currentData or ALL
+        self._isDrawing = True
+        fillSelector(self.ui.changeFilter, entries, chosen if chosen in titles else ALL)
+        self._isDrawing = False
+
+    def _fill(self) -> None:
+        change = self.ui.changeFilter.currentData or ALL
+        rows = kept(self._all, change, self.ui.sizeFilter.value)
+        self._rows = ordered(rows, self._column, self._isDescending)
+        self._isDrawing = True
+        self.table.setRowCount(len(self._rows))
+        for i, row in enumerate(self._rows):
+            for column, text in enumerate(_cells(row)):
+                setCell(self.table, i, column, text, COLORS.get(row.change, "") if column == 1 else "")
+            self.table.item(i, 1).setToolTip(plainTip(_howSure(row)))
+        self._isDrawing = False
+
+    def _filter(self) -> None:
+        if not self._isDrawing:
+            self._fill()
+            self._select(self.logic.state.review.selected)
+
+    def _sortBy(self, column: int) -> None:
+        self._isDescending = column == self._column and not self._isDescending
+        self._column = column
+        header = self.table.horizontalHeader()
+        header.setSortIndicatorShown(True)
+        order = qt.Qt.DescendingOrder if self._isDescending else qt.Qt.AscendingOrder
+        header.setSortIndicator(column, order)
+        self._filter()
+
+    def _select(self, key: str) -> None:
+        index = next((i for i, row in enumerate(self._rows) if row.key == key), -1)
+        if self.table.currentRow() != index:
+            self._isDrawing = True
+            self.table.setCurrentCell(index, 0 if index >= 0 else -1)
+            self._isDrawing = False
+
+    def _choose(self, index: int, *_rest: int) -> None:
+        if not self._isDrawing and 0 <= index < len(self._rows):
+            self.logic.selectLesion(self._rows[index].key)
+
+
+def _cells(row: LesionRow) -> tuple[str, ...]:
+    return (
+        row.label,
+        f"{row.changeTitle}?" if row.isSure is False else row.changeTitle,
+        _volume(row.beforeMm3),
+        _volume(row.afterMm3),
+        "" if row.growth is None else f"{100 * row.growth:+.0f} %",
+        "" if row.uncertainty is None else f"{row.uncertainty:.3f}",
+    )
+
+
+def _howSure(row: LesionRow) -> str:
+    if row.isSure is None or row.changeProbability is None:
+        return row.changeTitle
+    if row.isSure:
+        text = _("{change}, with a probability of {percent:.0f} %")
+    else:
+        text = _("{change}, but no more than measuring again may show ({percent:.0f} %)")
+    return text.format(change=row.changeTitle, percent=100 * row.changeProbability)
+
+
+def _volume(cubicMillimetres: float | None) -> str:
+    return "\u2013" if cubicMillimetres is None else f"{cubicMillimetres:.0f} mm\u00b3"

@@ -1,0 +1,251 @@
+"""The panel's one state: every change only says "look again", and then all is read, concluded and shown in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from ..engine.errors import InputError
+from ..jobs.client import WorkerClient
+from ..jobs.signals import Signal
+from .conclusions import stateOf
+from .fact_reading import FactReader
+from .facts import Facts
+from .parameters import PanelParameters
+from .requests import Requests
+from .scene.stage import Stage
+from .state import FAILURE
+from .state import INFO
+from .state import Message
+from .state import PanelState
+
+MILLISECONDS_AFTER_STROKE = 300
+
+
+class Session(VTKObservationMixin):
+    """Holds parameters, worker and state; the commands build on it.
+
+    Signals: `stateChanged(state)`, `logged(line)`.
+    """
+
+    def __init__(self, client: WorkerClient, parameterNode) -> None:
+        VTKObservationMixin.__init__(self)
+        self.stateChanged, self.logged = Signal(), Signal()
+        self.requests = Requests(client)
+        self.requests.changed.connect(self.changed)
+        self.requests.failed.connect(self._failed)
+        self.requests.logged.connect(self.logged)
+        self._facts, self._state = Facts(), PanelState()
+        self._isDirty, self._isRefreshing = True, False
+        self._message, self.selectedLesion, self.device = Message(), "", ""
+        self.reader = FactReader()
+        self.stage = Stage(self.changed)
+        self._soon = _timer(0, self._refreshNow)
+        self._afterStroke = _timer(MILLISECONDS_AFTER_STROKE, self.changed)
+        self._watched: tuple = ()
+        self._parameters = PanelParameters(parameterNode)
+        self._watchScene()
+
+    # What is so -------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> PanelState:
+        """What is so now."""
+        self._refreshWhereChanged()
+        return self._state
+
+    @property
+    def facts(self) -> Facts:
+        """What was read for the state."""
+        self._refreshWhereChanged()
+        return self._facts
+
+    def parameters(self) -> PanelParameters:
+        """The chosen nodes and settings; assign to its fields."""
+        return self._parameters
+
+    def changed(self, *_whatever: Any) -> None:
+        """Something changed: look again, once, when everything that belongs to the change is done."""
+        self._isDirty = True
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def say(self, text: str, kind: str = INFO) -> None:
+        """Say something in the panel; it stays until something else is said or other images are chosen."""
+        self._message = Message(text, kind)
+        self.changed()
+
+    def guarded(self, action: Callable) -> Callable:
+        """A slot that never raises: what cannot be done is said in the panel, with details in the log."""
+
+        def slot(*arguments: Any) -> None:
+            try:
+                action(*arguments)
+            except InputError as error:
+                self.say(str(error), FAILURE)
+            except Exception as error:
+                self._logException()
+                self.say(f"{type(error).__name__}: {error}", FAILURE)
+
+        return slot
+
+    # The life of module and scene -------------------------------------------------------------------------------
+
+    def connectScene(self, parameterNode) -> None:
+        """Go on with the parameter node of a scene."""
+        self._parameters = PanelParameters(parameterNode)
+        self._message, self.selectedLesion = Message(), ""
+        self.reader.forget()
+        self._watchScene()
+        self.stage.connectScene()
+        self.changed()
+
+    def disconnectScene(self) -> None:
+        """Let go of the scene: what runs for it is stopped, and its answers are not heard."""
+        self.requests.leaveScene()
+        self.removeObservers()
+        self._watched = ()
+        self.stage.disconnectScene()
+        self.reader.forget()
+
+    def enter(self) -> None:
+        """The module is shown: views and keys are ours."""
+        self.stage.enter()
+        self.changed()
+
+    def exit(self) -> None:
+        """The module is left: the user's layout and keys come back."""
+        self.stage.exit()
+
+    def stop(self) -> None:
+        """The module goes away: no process, no observation and no timer stays."""
+        self._soon.stop()
+        self._afterStroke.stop()
+        self.requests.stop()
+        self.removeObservers()
+        self.stage.exit()
+
+    def attachEditor(self, widget) -> None:
+        """Use an embedded Segment Editor for the corrections."""
+        self.stage.attachEditor(widget)
+
+    def goOn(self, earlier: PanelState) -> None:
+        """Do by itself what follows from a change; the commands say what that is."""
+
+    # Inside -----------------------------------------------------------------------------------------------------
+
+    def _refreshWhereChanged(self) -> None:
+        if self._isDirty and not self._isRefreshing:
+            self._refreshNow()
+
+    def _refreshNow(self) -> None:
+        if self._isRefreshing:
+            return
+        earlier = self._state
+        self._isRefreshing, self._isDirty = True, False
+        try:
+            self._look(earlier)
+        except Exception as error:
+            self._logException()
+            message = Message(f"{type(error).__name__}: {error}", FAILURE)
+            self._state = dataclasses.replace(earlier, message=message, running=self.requests.running)
+        finally:
+            self._isRefreshing = False
+        if self._state != earlier:
+            self.stateChanged(self._state)
+            self.guarded(self.goOn)(earlier)
+        if self._isDirty and not self._soon.isActive():
+            self._soon.start()
+
+    def _look(self, earlier: PanelState) -> None:
+        """Read, conclude, and let the scene follow."""
+        facts = self._read()
+        state = stateOf(facts)
+        if state.caseFolder != earlier.caseFolder and earlier.caseFolder and self._message.text:
+            # What was said was of other images.
+            self._message = Message()
+            facts = dataclasses.replace(facts, message=self._message)
+            state = dataclasses.replace(state, message=self._message)
+        self._facts, self._state = facts, state
+        self.requests.keepLogIn(Path(state.caseFolder) if state.caseFolder else None)
+        self._watchNodes()
+        self.stage.follow(state, facts)
+
+    def _read(self) -> Facts:
+        facts = self.reader.read(self._parameters, self.stage)
+        return dataclasses.replace(
+            facts,
+            running=self.requests.running,
+            message=self._message,
+            selectedLesion=self.selectedLesion,
+            device=self.device,
+        )
+
+    def _watchScene(self) -> None:
+        self.removeObservers()
+        self._watched = ()
+        scene, modified = slicer.mrmlScene, vtk.vtkCommand.ModifiedEvent
+        self.addObserver(self._parameters.parameterNode, modified, self.changed)
+        self.addObserver(scene, scene.NodeAddedEvent, self.changed)
+        self.addObserver(scene, scene.NodeRemovedEvent, self.changed)
+
+    def _watchNodes(self) -> None:
+        """Hear of voxels, places and strokes of exactly the nodes that are chosen now."""
+        chosen = tuple(self.reader.chosenNodes(self._parameters))
+        corrections = (
+            slicer.mrmlScene.GetNodeByID(self._facts.corrections.nodeId) if self._facts.corrections else None
+        )
+        watched = (tuple(node.GetID() for node in chosen), corrections and corrections.GetID())
+        if watched == self._watched:
+            return
+        self._watched = watched
+        self.removeObservers(self._nodeChanged)
+        self.removeObservers(self._drawn)
+        for node in chosen:
+            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._nodeChanged)
+            if node.IsA("vtkMRMLTransformableNode"):
+                self.addObserver(
+                    node, slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._nodeChanged
+                )
+            if node.IsA("vtkMRMLVolumeNode"):
+                self.addObserver(node, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._nodeChanged)
+        if corrections is not None:
+            event = slicer.vtkSegmentation.SourceRepresentationModified
+            self.addObserver(corrections.GetSegmentation(), event, self._drawn)
+
+    def _nodeChanged(self, caller, event) -> None:
+        del caller, event
+        self.changed()
+
+    def _drawn(self, caller, event) -> None:
+        """A stroke is looked at when the hand rests."""
+        del caller, event
+        self._afterStroke.start()
+
+    def _failed(self, sentence: str) -> None:
+        for line in getattr(sentence, "log", ()):
+            self.requests.log(line)
+        self.say(str(sentence), INFO if getattr(sentence, "kind", "") == "cancelled" else FAILURE)
+
+    def _logException(self) -> None:
+        details = traceback.format_exc()
+        logging.error(details)
+        for line in details.splitlines():
+            self.requests.log(line)
+
+
+def _timer(milliseconds: int, action: Callable[[], None]):
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", action)
+    return timer
