@@ -1,10 +1,11 @@
-"""What every test needs: the package on the path and torch on one thread."""
+"""What every test needs: the package on the path, torch on one thread, and one line on what cannot run here."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,30 @@ def short_searches(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registration, "_RIGID_ITERATIONS", 3)
         yield
+
+
+_NOT_INSTALLED = "slicer-core and PySide6 are not installed (Testing/requirements-panel.txt)"
+_WITH_STANDIN = sorted(
+    path.relative_to(Path(__file__).parent).as_posix()
+    for path in Path(__file__).parent.rglob("test_*.py")
+    if "start_standin" in path.read_text(encoding="utf-8")
+)
+
+
+def _standin_misses() -> str:
+    """Why the stand-in of Slicer cannot start here; empty where it can."""
+    from Standin.slicer_source import MISSING
+    from Standin.slicer_source import sourceFolder
+
+    if find_spec("slicer_core") is None or find_spec("PySide6") is None:
+        return _NOT_INSTALLED
+    return "" if sourceFolder() else MISSING
+
+
+collect_ignore = _WITH_STANDIN if _standin_misses() else []
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say in one line which tests of the panel were left out, and why."""
+    if reason := _standin_misses():
+        terminalreporter.write_line(f"LEFT OUT: {', '.join(_WITH_STANDIN)}; {reason}.", yellow=True)

@@ -114,6 +114,25 @@ class PathLineEdit(QtWidgets.QWidget):
     currentPath = _forwarded(str, "_line", "text", "setText")
 
 
+class DirectoryButton(QtWidgets.QPushButton):
+    """A button that chooses a folder."""
+
+    FACTS = "ctk.ctkDirectoryButton"
+    directoryChanged = Signal(str)
+
+    def __init__(self, parent=None) -> None:
+        super().__init__(parent)
+        self._directory = ""
+
+    def _setDirectory(self, directory: str) -> None:
+        changed, self._directory = directory != self._directory, directory
+        self.setText(directory)
+        if changed:
+            self.directoryChanged.emit(directory)
+
+    directory = Property(str, lambda self: self._directory, _setDirectory)
+
+
 class MRMLWidget(QtWidgets.QWidget):
     """A widget that passes the scene on to its children."""
 
@@ -194,7 +213,7 @@ class NodeComboBox(QtWidgets.QWidget):
         return [n for n in nodes if self._children or n.GetClassName() in self._types]
 
     def _refill(self, wanted: str | None = None) -> None:
-        combo, before = self._combo, self._combo.currentData()
+        combo, before, row = self._combo, self._combo.currentData(), self._combo.currentIndex()
         wanted = before if wanted is None else wanted
         blocker = QtCore.QSignalBlocker(combo)
         combo.clear()
@@ -202,7 +221,9 @@ class NodeComboBox(QtWidgets.QWidget):
             combo.addItem(self._none, "")
         for node in self._nodes():
             combo.addItem(node.GetName(), node.GetID())
-        combo.setCurrentIndex(max(combo.findData(wanted), 0 if combo.count() else -1))
+        # As Qt does: what stood at the place of a node that is removed moves up, and is chosen without a word.
+        found, moved = combo.findData(wanted), min(max(row, 0), combo.count() - 1)
+        combo.setCurrentIndex(found if found >= 0 else moved)
         blocker.unblock()
         if combo.currentData() != before:
             self._announce()
@@ -288,6 +309,7 @@ class SegmentEditorWidget(QtWidgets.QWidget):
 CUSTOM = {
     "ctkCollapsibleButton": CollapsibleButton,
     "ctkSliderWidget": SliderWidget,
+    "ctkDirectoryButton": DirectoryButton,
     "ctkPathLineEdit": PathLineEdit,
     "qMRMLWidget": MRMLWidget,
     "qMRMLNodeComboBox": NodeComboBox,

@@ -6,7 +6,6 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-import pytest
 import SimpleITK as sitk
 from builders import tiny_card
 from conftest import PACKAGE_ROOT
@@ -17,13 +16,9 @@ from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.model.card import Pathway
 
-SLICER_MISSING = "needs slicer-core and PySide6 (Testing/requirements.txt)"
-
 
 def start_standin() -> Any:
-    """The application; the test is skipped where the core of Slicer is not installed."""
-    pytest.importorskip("PySide6", reason=SLICER_MISSING)
-    pytest.importorskip("slicer_core", reason=SLICER_MISSING)
+    """The application of the stand-in; conftest.py leaves out files that call this where it cannot start."""
     import Standin
 
     return Standin.start()
