@@ -21,7 +21,8 @@ def main() -> int:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--picture", type=Path, help="draw the panel as it opens into this PNG")
     options = parser.parse_args()
-    sys.path[:0] = [str(MODULE), str(TESTING)]
+    # The command slicer.py beside this file must not hide Slicer's own package.
+    sys.path[:] = [str(MODULE), *(folder for folder in sys.path if folder != str(TESTING)), str(TESTING)]
     if options.picture is None:
         # The stand-in draws offscreen unless a platform is named.
         os.environ.setdefault("QT_QPA_PLATFORM", "windows" if os.name == "nt" else "xcb")

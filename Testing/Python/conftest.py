@@ -12,9 +12,12 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE_ROOT = REPOSITORY / "PatientSpecificTuning"
-for folder in (PACKAGE_ROOT, REPOSITORY / "Testing", Path(__file__).parent):
+TESTING = REPOSITORY / "Testing"
+for folder in (PACKAGE_ROOT, Path(__file__).parent):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+# Behind all others: the command slicer.py there must not hide Slicer's own package.
+sys.path.append(str(TESTING))
 # Tiny arrays gain nothing from threads, and many small threaded calls are slower than single ones.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests that start a process find the package in the same way.
