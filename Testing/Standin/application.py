@@ -92,6 +92,10 @@ class Application:
         """There is no main window."""
         return None
 
+    def topLevelWidgets(self) -> list:
+        """None of them is Slicer's window."""
+        return []
+
     def commandOptions(self) -> SimpleNamespace:
         """How Slicer was started."""
         return SimpleNamespace(noMainWindow=True, testingEnabled=True)

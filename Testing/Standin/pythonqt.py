@@ -159,8 +159,10 @@ def _refuseKeywords(name: str, keywords: dict[str, Any]) -> None:
 
 def _connect(real: Any, known: str, signature: str, slot: Callable[..., Any]) -> bool:
     """Connect by signature; a wrong one raises here, where PythonQt would only return False."""
-    if signature not in facts.signals(known):
-        message = f"{known} has no signal {signature!r}; it has {', '.join(sorted(facts.signals(known)))}"
+    # Of classes that could not be made in Slicer nothing was recorded; there Qt itself is asked.
+    offered = facts.signals(known) or _signalsOf(real)
+    if signature not in offered:
+        message = f"{known} has no signal {signature!r}; it has {', '.join(sorted(offered))}"
         raise AttributeError(message)
     name, given, wanted = signature.partition("(")[0], _argumentCount(signature), _wantedCount(slot)
     if wanted > given:
@@ -182,6 +184,13 @@ def _connect(real: Any, known: str, signature: str, slot: Callable[..., Any]) ->
     getattr(real, name).connect(receivers[given])
     _connections.setdefault((id(real), signature), []).append((slot, receivers[given]))
     return True
+
+
+def _signalsOf(real: QtCore.QObject) -> set[str]:
+    about = real.metaObject()
+    methods = [about.method(i) for i in range(about.methodCount())]
+    found = [m for m in methods if m.methodType() == QtCore.QMetaMethod.MethodType.Signal]
+    return {method.methodSignature().data().decode() for method in found}
 
 
 def _disconnect(real: Any, signature: str, slot: Callable[..., Any]) -> bool:
@@ -245,7 +254,7 @@ def makeQt(custom: dict[str, type]) -> ModuleType:
             return widget
 
         def load(self, file):
-            return wrap(QtUiTools.QUiLoader.load(self, file))
+            return wrap(QtUiTools.QUiLoader.load(self, unwrap(file)))
 
     module = ModuleType("qt")
     for room in (QtCore, QtGui, QtWidgets):

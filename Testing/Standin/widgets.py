@@ -119,6 +119,7 @@ class DirectoryButton(QtWidgets.QPushButton):
 
     FACTS = "ctk.ctkDirectoryButton"
     directoryChanged = Signal(str)
+    directorySelected = Signal(str)
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
@@ -255,9 +256,26 @@ class SegmentEditorWidget(QtWidgets.QWidget):
     addRemoveSegmentButtonsVisible = _kept(bool, "addRemove", True)
     switchToSegmentationsButtonVisible = _kept(bool, "switch", True)
     maximumNumberOfUndoStates = _kept(int, "undoStates", 0)
+    unorderedEffectsVisible = _kept(bool, "unorderedEffects", True)
+    maskingSectionVisible = _kept(bool, "maskingSection", True)
+    effectColumnCount = _kept(int, "effectColumns", 5)
+    effectButtonStyle = _kept(int, "effectStyle", 0)
+    readOnly = _kept(bool, "isReadOnly", False)
 
     def setMRMLScene(self, scene) -> None:
         self._scene = scene
+
+    def setEffectNameOrder(self, names) -> None:
+        self.effects = list(names)
+
+    def updateEffectList(self) -> None:
+        """There are no effects."""
+
+    def segmentationNodeSelectorAddAttribute(self, kind: str, attribute: str) -> None:
+        """There is no selector to restrict."""
+
+    def setReadOnly(self, readOnly: bool) -> None:
+        self.readOnly = readOnly
 
     def setMRMLSegmentEditorNode(self, node) -> None:
         self._node = node
@@ -277,6 +295,12 @@ class SegmentEditorWidget(QtWidgets.QWidget):
     def sourceVolumeNode(self):
         return self._volume
 
+    def segmentationNodeID(self) -> str:
+        return self._segmentation.GetID() if self._segmentation is not None else ""
+
+    def sourceVolumeNodeID(self) -> str:
+        return self._volume.GetID() if self._volume is not None else ""
+
     def setCurrentSegmentID(self, identifier: str) -> None:
         self._segment = identifier
         self.currentSegmentIDChanged.emit(identifier)
@@ -286,6 +310,9 @@ class SegmentEditorWidget(QtWidgets.QWidget):
 
     def setActiveEffect(self, effect) -> None:
         self._effect = effect
+
+    def setActiveEffectByName(self, name: str) -> None:
+        self._effect = name
 
     def activeEffect(self):
         return self._effect
