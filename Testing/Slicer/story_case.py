@@ -16,7 +16,7 @@ from story_record import LogWatch
 from story_record import Record
 
 MATERIALS = "PST_STORY_MATERIALS"
-CASES_FOLDER = f"{MODULE}/CasesFolder"
+SETTINGS = (f"{MODULE}/CasesFolder", f"{MODULE}/AddedModels")
 
 
 class StoryCase(unittest.TestCase):
@@ -30,7 +30,7 @@ class StoryCase(unittest.TestCase):
         slicer.mrmlScene.Clear()
         self._temporary = tempfile.TemporaryDirectory(prefix="pst-Łódź 日本 ", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name)
-        self._kept = qt.QSettings().value(CASES_FOLDER)
+        self._kept = {name: qt.QSettings().value(name) for name in SETTINGS}
         home = Path(slicer.app.slicerHome)
         given = os.environ.get(MATERIALS, "")
         made = Path(given) if given else self.folder / "materials"
@@ -45,11 +45,16 @@ class StoryCase(unittest.TestCase):
         self.panel.wait_until_all_is_done()
         slicer.mrmlScene.Clear()
         slicer.app.processEvents()
-        qt.QSettings().setValue(CASES_FOLDER, self._kept or "")
+        self.restore_settings()
         errors = self.log.errors()
         self._temporary.cleanup()
         if self.watchesLog:
             self.assertEqual(errors, [])
+
+    def restore_settings(self) -> None:
+        """Leave the user's settings as they were."""
+        for name, value in self._kept.items():
+            qt.QSettings().setValue(name, value or "")
 
     def step(self, title: str):
         """A step of the story, with its line and its picture."""

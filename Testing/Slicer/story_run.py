@@ -28,7 +28,6 @@ def run_tests(names: list[str]) -> bool:
 
 def quit_while_preparing() -> bool:
     """Leave Slicer with the worker at work; its process number is left in a file."""
-    import qt
     from story_case import StoryCase
 
     class Leaving(StoryCase):
@@ -41,7 +40,7 @@ def quit_while_preparing() -> bool:
 
         def tearDown(self) -> None:
             # Nothing is ended tidily here: that is what Slicer has to do.
-            qt.QSettings().setValue("PatientSpecificTuning/CasesFolder", self._kept or "")
+            self.restore_settings()
 
     return unittest.TextTestRunner(stream=sys.stdout).run(Leaving()).wasSuccessful()
 
