@@ -63,7 +63,7 @@ class PatientSpecificTuningStoryTest(StoryCase):
             panel.wait_until_idle()
             self.assertTrue(panel.state.isPrepared)
         with self.step("the base CNN's lesions are there before any work"):
-            panel.wait_until_all_is_done()
+            panel.wait_for(lambda: panel.state.review.versions, "the base CNN's result")
             self.assertTrue(panel.state.canReview)
             self.assertTrue(panel.state.review.versions[0].isBase)
 

@@ -74,8 +74,15 @@ class StoryPanel:
         self.wait_for(lambda: self.state.running is None or self.state.running.isAhead, "idle", seconds)
 
     def wait_until_all_is_done(self, seconds: float = PATIENCE_S) -> None:
-        """Wait until the worker has nothing to do at all."""
-        self.wait_for(lambda: self.state.running is None, "all is done", seconds)
+        """Wait until the worker has nothing to do at all, which is known when it rests for a moment."""
+        quiet = 0
+
+        def rests() -> bool:
+            nonlocal quiet
+            quiet = quiet + 1 if self.state.running is None else 0
+            return quiet > 10
+
+        self.wait_for(rests, "all is done", seconds)
 
     # What a user does -------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,13 +29,19 @@ def panel(application, tmp_path: Path) -> Iterator[OpenPanel]:
     opened.close()
 
 
-def _finish(panel: OpenPanel, application) -> int:
-    """Wait for the worker; returns how often Slicer could have drawn itself meanwhile."""
+def _wait_for(condition: Callable[[], object], application) -> int:
+    """Let the application live until something is so; returns how often it could have drawn itself meanwhile."""
     turns, end = 0, time.monotonic() + PATIENCE_S
-    while panel.state.running is not None and time.monotonic() < end:
+    while not condition() and time.monotonic() < end:
         application.processEvents()
         turns += 1
-    assert panel.state.running is None
+    assert condition()
+    return turns
+
+
+def _finish(panel: OpenPanel, application) -> int:
+    """Wait for what somebody waits for."""
+    turns = _wait_for(lambda: panel.state.running is None or panel.state.running.isAhead, application)
     panel.settle()
     return turns
 
@@ -50,6 +57,7 @@ def test_from_the_sample_case_to_a_reloaded_scene(panel: OpenPanel, application)
     assert panel.ui.cancelButton.enabled
     assert _finish(panel, application) > 100
     assert panel.state.isPrepared
+    _wait_for(lambda: panel.state.review.versions, application)
     assert panel.state.review.versions[0].isBase
 
     panel.press("correctStepButton")
@@ -83,9 +91,7 @@ def test_cancelling_a_running_step_keeps_the_worker_and_leaves_nothing_half_writ
     panel.logic.markCorrected([panel.state.corrections.rows[0].slice])
     panel.parameters.iterations = 1000
     panel.logic.tune()
-    end = time.monotonic() + PATIENCE_S
-    while not (panel.state.running and panel.state.running.fraction) and time.monotonic() < end:
-        application.processEvents()
+    _wait_for(lambda: panel.state.running and panel.state.running.fraction, application)
     panel.logic.cancel()
     _finish(panel, application)
     assert [v for v in panel.state.review.versions if not v.isBase] == []
