@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import qt
@@ -56,9 +58,11 @@ class StoryCase(unittest.TestCase):
         for name, value in self._kept.items():
             qt.QSettings().setValue(name, value or "")
 
-    def step(self, title: str):
-        """A step of the story, with its line and its picture."""
-        return self.record.step(title, self.panel)
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """A step of the story, with its line and its picture; where it fails the story goes on."""
+        with self.subTest(title), self.record.step(title, self.panel):
+            yield
 
     def choose_patient(self, name: str = "first") -> dict[str, object]:
         """Load a tiny patient and the tiny model, and choose what makes them fast."""
