@@ -9,7 +9,7 @@ import qt
 import slicer
 
 MODULE = "PatientSpecificTuning"
-PATIENCE_S = 600
+PATIENCE_S = 240
 SEQUENCES = {"First": "FLAIR", "Second": "T1"}
 OVERLAYS = ("outlines", "compared", "uncertainty")
 

@@ -62,6 +62,9 @@ class Record:
         try:
             yield
             outcome = "ok"
+        except Exception as error:
+            outcome = f"FAILED ({type(error).__name__}: {error})"
+            raise
         finally:
             seconds, stall = time.perf_counter() - before, self._meter.stop()
             self.stalls[title] = stall
