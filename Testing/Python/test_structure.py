@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
+from package import cmake_values
 
 MODULE = REPOSITORY / "PatientSpecificTuning"
 LIBRARY = MODULE / "PatientSpecificTuningLib"
@@ -230,10 +231,7 @@ def _docstring_lines(function: ast.FunctionDef) -> int:
 
 
 def _listed(variable: str) -> list[str]:
-    text = (MODULE / "CMakeLists.txt").read_text(encoding="utf-8")
-    block = re.search(rf"set\({variable}\s+([^)]*)\)", text)
-    assert block, f"CMakeLists.txt does not set {variable}"
-    return [entry.replace("${MODULE_NAME}", "PatientSpecificTuning") for entry in block[1].split()]
+    return cmake_values(MODULE / "CMakeLists.txt")[variable]
 
 
 def test_cmake_lists_every_script_on_disk_and_no_other() -> None:
@@ -259,9 +257,9 @@ def test_every_requirement_is_pinned_and_names_no_host(name: str) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9.]*", line) for line in packages)
 
 
-def test_the_two_commands_need_nothing_but_the_standard_library() -> None:
+def test_the_commands_need_nothing_but_the_standard_library() -> None:
     import sys
 
-    for name in ("environment.py", "run.py", "demo.py"):
+    for name in ("environment.py", "run.py", "demo.py", "package.py"):
         tops = _tops(_modules(ast.walk(_tree(REPOSITORY / "Testing" / name))))
         assert tops <= set(sys.stdlib_module_names) | {"environment"}

@@ -1,4 +1,4 @@
-"""The application: scene, logics of the core modules, settings, and what slicer.util needs of Slicer."""
+"""The application: scene, logics of the core modules, settings, and what Slicer's own Python asks it for."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ import vtk
 from PySide6 import QtCore
 from PySide6 import QtWidgets
 
-from . import parameters
 from . import scripted
-from .pythonqt import Class
+from .file_manager import FileManager
+from .pythonqt import classOf
 from .pythonqt import makeQt
+from .slicer_source import useSource
 from .widgets import CUSTOM
 
 _LOGICS = {
@@ -57,10 +58,9 @@ class Application:
             QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, self._folder.name
         )
         self._qt.setOrganizationName("Standin")
-        self.displays: list[str] = []
+        self._files = FileManager()
         self._installModules()
         self._makeScene()
-        self._installUtilities()
 
     # What the module calls --------------------------------------------------------------------------------------
 
@@ -73,6 +73,8 @@ class Application:
         """Signals of the application never come here."""
         del signature, slot
         return True
+
+    disconnect = connect
 
     def processEvents(self) -> None:
         """Let Qt work."""
@@ -90,6 +92,43 @@ class Application:
         """There is no main window."""
         return None
 
+    def topLevelWidgets(self) -> list:
+        """None of them is Slicer's window."""
+        return []
+
+    def commandOptions(self) -> SimpleNamespace:
+        """How Slicer was started."""
+        return SimpleNamespace(noMainWindow=True, testingEnabled=True)
+
+    def moduleManager(self) -> Application:
+        """Modules are never unloaded here."""
+        return self
+
+    def coreIOManager(self) -> FileManager:
+        """Reads and writes files."""
+        return self._files
+
+    ioManager = coreIOManager
+
+    def userSettings(self):
+        """Settings of the user."""
+        import qt
+
+        return qt.QSettings()
+
+    settings = userSettings
+
+    def translate(self, context: str, text: str) -> str:
+        """There is no other language."""
+        del context
+        return text
+
+    def setOverrideCursor(self, shape) -> None:
+        """There is no pointer."""
+
+    def restoreOverrideCursor(self) -> None:
+        """There is no pointer."""
+
     def pauseRender(self) -> None:
         """Nothing renders by itself here."""
 
@@ -101,12 +140,12 @@ class Application:
         sys.modules["qt"] = makeQt(CUSTOM)
         ctk = ModuleType("ctk")
         for name, kind in CUSTOM.items():
-            setattr(ctk if name.startswith("ctk") else slicer, name, Class(kind, kind.FACTS))
+            setattr(ctk if name.startswith("ctk") else slicer, name, classOf(kind.FACTS, kind))
+        for module in (ctk, slicer):
+            # Slicer's own Python compares with classes that no panel here uses.
+            module.__getattr__ = scripted.absentWidget
         sys.modules["ctk"] = ctk
-        made = {**scripted.modules(), "parameterNodeWrapper": parameters.module()}
-        for name, module in made.items():
-            sys.modules[f"slicer.{name}"] = module
-            setattr(slicer, name, module)
+        useSource()
 
     def _makeScene(self) -> None:
         scene = slicer.vtkMRMLScene()
@@ -124,6 +163,7 @@ class Application:
             logic.SetMRMLScene(scene)
             self._logic.SetModuleLogic(name.capitalize(), logic)
             setattr(slicer.modules, name, SimpleNamespace(logic=lambda kept=logic: kept))
+        slicer.modules.sampleDataSources = {}
         slicer.modules.colors.logic().AddDefaultColorNodes()
         self._addViews()
         scene.AddObserver(scene.EndCloseEvent, lambda caller, event: self._addViews())
@@ -147,50 +187,11 @@ class Application:
         if scene.GetFirstNodeByClass("vtkMRMLLayoutNode") is None:
             scene.AddNewNodeByClass("vtkMRMLLayoutNode")
 
-    def _installUtilities(self) -> None:
-        util = slicer.util
-        util.loadVolume = lambda path, properties={}: _load(path, properties, "vtkMRMLScalarVolumeNode")
-        util.loadLabelVolume = lambda path, properties={}: _load(
-            path, properties, "vtkMRMLLabelMapVolumeNode"
-        )
-        util.exportNode = lambda node, path, properties={}, world=False: _save(node, path)
-        util.infoDisplay = util.errorDisplay = util.warningDisplay = self._display
-        util.confirmOkCancelDisplay = lambda text, *more, **keywords: True
-
-    def _display(self, text: str, *more, **keywords) -> None:
-        del more, keywords
-        self.displays.append(text)
-
 
 def _keepNoneAlive() -> None:
     """PySide gives back one reference to None too many with many a call; before Python 3.12 they run out."""
     if sys.version_info < (3, 12):
         ctypes.c_ssize_t.from_address(id(None)).value += 2**40
-
-
-def _load(path: str, properties: dict, kind: str):
-    node = slicer.mrmlScene.AddNewNodeByClass(kind, properties.get("name", Path(path).stem))
-    storage = node.CreateDefaultStorageNode()
-    storage.UnRegister(None)
-    slicer.mrmlScene.AddNode(storage)
-    storage.SetFileName(str(path))
-    if not storage.ReadData(node):
-        slicer.mrmlScene.RemoveNode(node)
-        message = f"Failed to load node from file: {path}"
-        raise RuntimeError(message)
-    node.SetAndObserveStorageNodeID(storage.GetID())
-    node.CreateDefaultDisplayNodes()
-    return node
-
-
-def _save(node, path: str) -> bool:
-    storage = node.CreateDefaultStorageNode()
-    storage.UnRegister(None)
-    slicer.mrmlScene.AddNode(storage)
-    storage.SetFileName(str(path))
-    written = storage.WriteData(node)
-    slicer.mrmlScene.RemoveNode(storage)
-    return bool(written)
 
 
 def saveScene(path: Path) -> None:

@@ -32,6 +32,13 @@ def signals(name: str) -> frozenset[str]:
 
 
 @cache
+def signalNames(name: str) -> frozenset[str]:
+    """Names of the signals that are not names of methods or properties too."""
+    found = {signature.partition("(")[0] for signature in signals(name)}
+    return frozenset(found) - _all(name, "methods") - properties(name)
+
+
+@cache
 def names(name: str) -> frozenset[str]:
     """Everything that may stand behind a dot."""
     slots = {slot.partition("(")[0] for slot in _all(name, "slots") | signals(name)}

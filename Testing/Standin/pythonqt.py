@@ -6,6 +6,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -19,19 +20,32 @@ from . import facts
 
 # One instance for each Qt object, so that what was got twice is the same.
 _instances: dict[int, Instance] = {}
+# What was connected, so that it can be disconnected: (object, signature) to (slot, receiver).
+_connections: dict[tuple[int, str], list[tuple[Callable[..., Any], Callable[..., Any]]]] = {}
+
+
+class Class(type):
+    """A Qt class: makes instances, and has the class's own enums and functions; none inherits from another."""
+
+    _facts: str
+    _real: type
+
+    def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
+        _refuseKeywords(cls._facts, keywords)
+        return wrap(cls._real(*unwrap(arguments)))
+
+    def __getattr__(cls, name: str) -> Any:
+        value = getattr(cls._real, name)
+        return _method(value, name) if callable(value) and not isinstance(value, type) else value
 
 
 class Instance:
-    """A Qt object as PythonQt shows it."""
+    """A Qt object as PythonQt shows it; its type is that of its own Qt class."""
 
-    __slots__ = ("_facts", "_object")
-
-    def __init__(self, real: Any, factsName: str) -> None:
-        object.__setattr__(self, "_object", real)
-        object.__setattr__(self, "_facts", factsName)
+    __slots__ = ("_object",)
 
     def __getattr__(self, name: str) -> Any:
-        real, known = self._object, self._facts
+        real, known = self._object, type(self)._facts
         if not shiboken6.isValid(real):
             message = f"Trying to access {name!r} of a deleted {known}"
             raise ValueError(message)
@@ -41,18 +55,24 @@ class Instance:
             return wrap(real.property(name))
         if name == "connect":
             return lambda signature, slot: _connect(real, known, signature, slot)
+        if name == "disconnect":
+            return lambda signature, slot: _disconnect(real, signature, slot)
         if name == "className":
             return lambda: known.partition(".")[2]
+        if name in facts.signalNames(known):
+            return SignalOf(real, known, name)
         if name not in facts.names(known):
             message = f"{known} has no attribute named {name!r}"
             raise AttributeError(message)
         return _method(getattr(real, name), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in facts.properties(self._facts):
-            message = f"{name!r} does not exist on {self._facts} and creating new attributes on C++ objects is not allowed"
+        known = type(self)._facts
+        if name not in facts.properties(known):
+            message = f"{name!r} does not exist on {known} and creating new attributes on C++ objects is not allowed"
             raise AttributeError(message)
-        self._object.setProperty(name, unwrap(value))
+        plain = unwrap(value)
+        self._object.setProperty(name, list(plain) if isinstance(plain, tuple) else plain)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Instance) and other._object is self._object
@@ -64,31 +84,44 @@ class Instance:
         return shiboken6.isValid(self._object)
 
 
-class Class:
-    """A Qt class: makes instances, and has the class's own enums and functions."""
+class SignalOf:
+    """A signal by its name alone: PythonQt takes the first of its signatures."""
 
-    def __init__(self, real: type, factsName: str) -> None:
-        self._real, self._facts = real, factsName
+    def __init__(self, real: Any, known: str, name: str) -> None:
+        self._real, self._known = real, known
+        given = [s for s in facts.signals(known) if s.partition("(")[0] == name]
+        # Of the number and the text of an entry, the number is given.
+        self._signature = min(given, key=lambda s: ("(int" not in s, s))
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Instance:
-        _refuseKeywords(self._facts, keywords)
-        return wrap(self._real(*unwrap(arguments)))
+    def connect(self, slot: Callable[..., Any]) -> bool:
+        """Call a slot with as many of the signal's arguments as it takes."""
+        return _connect(self._real, self._known, self._signature, slot)
 
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._real, name)
-        return _method(value, name) if callable(value) and not isinstance(value, type) else value
+    def disconnect(self, slot: Callable[..., Any]) -> bool:
+        """Call a slot no more."""
+        return _disconnect(self._real, self._signature, slot)
+
+
+@cache
+def classOf(factsName: str, real: type) -> Class:
+    """The class by which PythonQt shows a class of Qt."""
+    return Class(
+        factsName.partition(".")[2], (Instance,), {"__slots__": (), "_facts": factsName, "_real": real}
+    )
 
 
 def wrap(value: Any) -> Any:
     """What PythonQt gives for a value of Qt: lists are tuples, objects follow the rules."""
     if isinstance(value, list | tuple):
         return tuple(wrap(item) for item in value)
-    factsName = _factsOf(value) if isinstance(value, QtCore.QObject) else None
-    if factsName is None:
+    found = _recordOf(value) if isinstance(value, QtCore.QObject) else None
+    if found is None:
         return value
     known = _instances.get(id(value))
     if known is None or known._object is not value:
-        known = _instances[id(value)] = Instance(value, factsName)
+        known = object.__new__(classOf(*found))
+        object.__setattr__(known, "_object", value)
+        _instances[id(value)] = known
     return known
 
 
@@ -96,14 +129,18 @@ def unwrap(value: Any) -> Any:
     """What Qt takes for a value of the module."""
     if isinstance(value, tuple | list):
         return type(value)(unwrap(item) for item in value)
+    if isinstance(value, Class):
+        return value._real
     return value._object if isinstance(value, Instance) else value
 
 
-def _factsOf(real: QtCore.QObject) -> str | None:
-    """The record of its class; None for the few classes that are used without rules."""
-    names = [getattr(kind, "FACTS", f"qt.{kind.__name__}") for kind in type(real).__mro__]
-    found = [name for name in names if facts.known(name) and name != "qt.QObject"]
-    return next(iter(found), None)
+def _recordOf(real: QtCore.QObject) -> tuple[str, type] | None:
+    """The name of the record of its class, and that class; None for the few that are used without rules."""
+    for kind in type(real).__mro__:
+        name = getattr(kind, "FACTS", f"qt.{kind.__name__}")
+        if facts.known(name) and name != "qt.QObject":
+            return name, kind
+    return None
 
 
 def _method(method: Any, name: str) -> Callable[..., Any]:
@@ -122,8 +159,10 @@ def _refuseKeywords(name: str, keywords: dict[str, Any]) -> None:
 
 def _connect(real: Any, known: str, signature: str, slot: Callable[..., Any]) -> bool:
     """Connect by signature; a wrong one raises here, where PythonQt would only return False."""
-    if signature not in facts.signals(known):
-        message = f"{known} has no signal {signature!r}; it has {', '.join(sorted(facts.signals(known)))}"
+    # Of classes that could not be made in Slicer nothing was recorded; there Qt itself is asked.
+    offered = facts.signals(known) or _signalsOf(real)
+    if signature not in offered:
+        message = f"{known} has no signal {signature!r}; it has {', '.join(sorted(offered))}"
         raise AttributeError(message)
     name, given, wanted = signature.partition("(")[0], _argumentCount(signature), _wantedCount(slot)
     if wanted > given:
@@ -143,7 +182,24 @@ def _connect(real: Any, known: str, signature: str, slot: Callable[..., Any]) ->
         lambda a, b, c, d: receive(a, b, c, d),
     )
     getattr(real, name).connect(receivers[given])
+    _connections.setdefault((id(real), signature), []).append((slot, receivers[given]))
     return True
+
+
+def _signalsOf(real: QtCore.QObject) -> set[str]:
+    about = real.metaObject()
+    methods = [about.method(i) for i in range(about.methodCount())]
+    found = [m for m in methods if m.methodType() == QtCore.QMetaMethod.MethodType.Signal]
+    return {method.methodSignature().data().decode() for method in found}
+
+
+def _disconnect(real: Any, signature: str, slot: Callable[..., Any]) -> bool:
+    made = _connections.get((id(real), signature), [])
+    for connection in [c for c in made if c[0] == slot]:
+        made.remove(connection)
+        getattr(real, signature.partition("(")[0]).disconnect(connection[1])
+        return True
+    return False
 
 
 def _argumentCount(signature: str) -> int:
@@ -198,14 +254,17 @@ def makeQt(custom: dict[str, type]) -> ModuleType:
             return widget
 
         def load(self, file):
-            return wrap(QtUiTools.QUiLoader.load(self, file))
+            return wrap(QtUiTools.QUiLoader.load(self, unwrap(file)))
 
     module = ModuleType("qt")
     for room in (QtCore, QtGui, QtWidgets):
         for name in dir(room):
             if name.startswith("Q") and isinstance(getattr(room, name), type):
-                setattr(module, name, Class(getattr(room, name), f"qt.{name}"))
-    module.QUiLoader = Class(QUiLoader, "qt.QUiLoader")
+                kind = getattr(room, name)
+                # What is no QObject has methods in PythonQt too, and may be inherited from.
+                isObject = issubclass(kind, QtCore.QObject)
+                setattr(module, name, classOf(f"qt.{name}", kind) if isObject else kind)
+    module.QUiLoader = classOf("qt.QUiLoader", QUiLoader)
     module.Qt = QtCore.Qt
     module.QFileDialog = FileDialog
     return module

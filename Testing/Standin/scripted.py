@@ -1,86 +1,28 @@
-"""Small versions of the base classes of scripted modules, where Slicer's own are not on the path."""
+"""What Slicer's module factory does for a scripted module."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from types import SimpleNamespace
 
 import slicer
 
 
-class ScriptedLoadableModule:
-    """Base of the module description."""
+def absentWidget(name: str) -> type:
+    """A class of widgets that the stand-in does not have: it can be compared with, not made.
 
-    def __init__(self, parent) -> None:
-        self.parent = parent
+    Raises:
+        AttributeError: the name is none of a widget.
+    """
+    if not name.startswith(("ctk", "qMRML", "qSlicer")):
+        message = f"module has no attribute {name!r}"
+        raise AttributeError(message)
 
+    def refuse(kind: type, *arguments: object) -> None:
+        message = f"the stand-in has no {kind.__name__}"
+        raise NotImplementedError(message)
 
-class ScriptedLoadableModuleWidget:
-    """Base of the panel."""
-
-    def __init__(self, parent=None) -> None:
-        self.parent = parent
-        self.layout = parent.layout()
-        self.path = ""
-
-    def setup(self) -> None:
-        """Slicer adds the reload buttons here, in developer mode."""
-
-    def resourcePath(self, name: str) -> str:
-        """A file below the Resources folder of the module."""
-        return str(Path(self.path).parent / "Resources" / name)
-
-    def enter(self) -> None:
-        """The module is shown."""
-
-    def exit(self) -> None:
-        """The module is left."""
-
-    def cleanup(self) -> None:
-        """The module goes away."""
-
-    def onReload(self) -> None:
-        """Slicer loads the module's file anew."""
-
-
-class ScriptedLoadableModuleLogic:
-    """Base of the logic, with the parameter node of the module."""
-
-    def __init__(self, parent=None) -> None:
-        del parent
-        self.moduleName = type(self).__name__.removesuffix("Logic")
-
-    def getParameterNode(self):
-        """The singleton parameter node of the scene."""
-        node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
-        if node is None:
-            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
-            node.UnRegister(None)
-            node.SetSingletonTag(self.moduleName)
-            node.SetModuleName(self.moduleName)
-            node = slicer.mrmlScene.AddNode(node)
-        return node
-
-
-class ScriptedLoadableModuleTest:
-    """Base of what Reload and Test runs."""
-
-
-def modules() -> dict[str, ModuleType]:
-    """slicer.ScriptedLoadableModule and slicer.i18n as modules."""
-    scripted = ModuleType("slicer.ScriptedLoadableModule")
-    for kind in (
-        ScriptedLoadableModule,
-        ScriptedLoadableModuleWidget,
-        ScriptedLoadableModuleLogic,
-        ScriptedLoadableModuleTest,
-    ):
-        setattr(scripted, kind.__name__, kind)
-    language = ModuleType("slicer.i18n")
-    language.tr = lambda text: text
-    language.translate = lambda context, text: text
-    return {"ScriptedLoadableModule": scripted, "i18n": language}
+    return type(name, (), {"__new__": refuse})
 
 
 def openModule(module, path: Path):
@@ -88,10 +30,13 @@ def openModule(module, path: Path):
     import qt
 
     name = path.stem
-    getattr(module, name)(SimpleNamespace(path=str(path)))
-    parent = qt.QWidget()
+    described = SimpleNamespace(path=str(path), name=name)
+    getattr(module, name)(described)
+    setattr(slicer.modules, name.lower(), described)
+    parent = slicer.qMRMLWidget()
     parent.setLayout(qt.QVBoxLayout())
+    parent.setMRMLScene(slicer.mrmlScene)
     widget = getattr(module, f"{name}Widget")(parent)
-    widget.path = str(path)
+    described.widgetRepresentation = lambda: SimpleNamespace(self=lambda: widget)
     widget.setup()
     return widget

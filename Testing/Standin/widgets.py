@@ -114,6 +114,26 @@ class PathLineEdit(QtWidgets.QWidget):
     currentPath = _forwarded(str, "_line", "text", "setText")
 
 
+class DirectoryButton(QtWidgets.QPushButton):
+    """A button that chooses a folder."""
+
+    FACTS = "ctk.ctkDirectoryButton"
+    directoryChanged = Signal(str)
+    directorySelected = Signal(str)
+
+    def __init__(self, parent=None) -> None:
+        super().__init__(parent)
+        self._directory = ""
+
+    def _setDirectory(self, directory: str) -> None:
+        changed, self._directory = directory != self._directory, directory
+        self.setText(directory)
+        if changed:
+            self.directoryChanged.emit(directory)
+
+    directory = Property(str, lambda self: self._directory, _setDirectory)
+
+
 class MRMLWidget(QtWidgets.QWidget):
     """A widget that passes the scene on to its children."""
 
@@ -194,7 +214,7 @@ class NodeComboBox(QtWidgets.QWidget):
         return [n for n in nodes if self._children or n.GetClassName() in self._types]
 
     def _refill(self, wanted: str | None = None) -> None:
-        combo, before = self._combo, self._combo.currentData()
+        combo, before, row = self._combo, self._combo.currentData(), self._combo.currentIndex()
         wanted = before if wanted is None else wanted
         blocker = QtCore.QSignalBlocker(combo)
         combo.clear()
@@ -202,7 +222,9 @@ class NodeComboBox(QtWidgets.QWidget):
             combo.addItem(self._none, "")
         for node in self._nodes():
             combo.addItem(node.GetName(), node.GetID())
-        combo.setCurrentIndex(max(combo.findData(wanted), 0 if combo.count() else -1))
+        # As Qt does: what stood at the place of a node that is removed moves up, and is chosen without a word.
+        found, moved = combo.findData(wanted), min(max(row, 0), combo.count() - 1)
+        combo.setCurrentIndex(found if found >= 0 else moved)
         blocker.unblock()
         if combo.currentData() != before:
             self._announce()
@@ -234,9 +256,26 @@ class SegmentEditorWidget(QtWidgets.QWidget):
     addRemoveSegmentButtonsVisible = _kept(bool, "addRemove", True)
     switchToSegmentationsButtonVisible = _kept(bool, "switch", True)
     maximumNumberOfUndoStates = _kept(int, "undoStates", 0)
+    unorderedEffectsVisible = _kept(bool, "unorderedEffects", True)
+    maskingSectionVisible = _kept(bool, "maskingSection", True)
+    effectColumnCount = _kept(int, "effectColumns", 5)
+    effectButtonStyle = _kept(int, "effectStyle", 0)
+    readOnly = _kept(bool, "isReadOnly", False)
 
     def setMRMLScene(self, scene) -> None:
         self._scene = scene
+
+    def setEffectNameOrder(self, names) -> None:
+        self.effects = list(names)
+
+    def updateEffectList(self) -> None:
+        """There are no effects."""
+
+    def segmentationNodeSelectorAddAttribute(self, kind: str, attribute: str) -> None:
+        """There is no selector to restrict."""
+
+    def setReadOnly(self, readOnly: bool) -> None:
+        self.readOnly = readOnly
 
     def setMRMLSegmentEditorNode(self, node) -> None:
         self._node = node
@@ -256,6 +295,12 @@ class SegmentEditorWidget(QtWidgets.QWidget):
     def sourceVolumeNode(self):
         return self._volume
 
+    def segmentationNodeID(self) -> str:
+        return self._segmentation.GetID() if self._segmentation is not None else ""
+
+    def sourceVolumeNodeID(self) -> str:
+        return self._volume.GetID() if self._volume is not None else ""
+
     def setCurrentSegmentID(self, identifier: str) -> None:
         self._segment = identifier
         self.currentSegmentIDChanged.emit(identifier)
@@ -265,6 +310,9 @@ class SegmentEditorWidget(QtWidgets.QWidget):
 
     def setActiveEffect(self, effect) -> None:
         self._effect = effect
+
+    def setActiveEffectByName(self, name: str) -> None:
+        self._effect = name
 
     def activeEffect(self):
         return self._effect
@@ -288,6 +336,7 @@ class SegmentEditorWidget(QtWidgets.QWidget):
 CUSTOM = {
     "ctkCollapsibleButton": CollapsibleButton,
     "ctkSliderWidget": SliderWidget,
+    "ctkDirectoryButton": DirectoryButton,
     "ctkPathLineEdit": PathLineEdit,
     "qMRMLWidget": MRMLWidget,
     "qMRMLNodeComboBox": NodeComboBox,

@@ -1,0 +1,237 @@
+"""The panel as a user has it: its widgets and its state by their public names. No other file of the story names them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import qt
+import slicer
+
+MODULE = "PatientSpecificTuning"
+PATIENCE_S = 240
+SEQUENCES = {"First": "FLAIR", "Second": "T1"}
+OVERLAYS = ("outlines", "compared", "uncertainty")
+
+
+class StoryPanel:
+    """Clicks, keys and choices in the panel, and what it shows."""
+
+    def __init__(self) -> None:
+        slicer.util.selectModule(MODULE)
+        self.pass_time(0.2)
+
+    @property
+    def _widget(self):
+        # Asked for anew each time: reloading the module makes another one.
+        return slicer.util.getModuleWidget(MODULE)
+
+    @property
+    def ui(self):
+        """The widgets by their names in the .ui files."""
+        return self._widget.ui
+
+    @property
+    def logic(self):
+        """The commands, as the Python console has them."""
+        return self._widget.logic.tuning
+
+    @property
+    def state(self):
+        """What the panel shows and allows."""
+        return self.logic.state
+
+    def worker_process_id(self) -> int:
+        """Number of the worker's process, 0 where it does not run."""
+        # No public name leads there: nobody but a test wants to know.
+        process = self.logic.requests._client._process
+        return process._process.processId() if process is not None else 0
+
+    # Waiting ----------------------------------------------------------------------------------------------------
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the application live for a while, as it does between two clicks."""
+        loop = qt.QEventLoop()
+        qt.QTimer.singleShot(int(1000 * seconds), loop.quit)
+        loop.exec_()
+
+    def wait_for(self, condition, what: str, seconds: float = PATIENCE_S) -> None:
+        """Let the application live until something is so.
+
+        Raises:
+            AssertionError: it never was; what the panel says instead is in the message.
+        """
+        watch = qt.QElapsedTimer()
+        watch.start()
+        while not condition():
+            if watch.elapsed() > 1000 * seconds:
+                message = f"{what}: not so after {seconds:.0f} s; the panel says {self.said()!r}"
+                raise AssertionError(message)
+            self.pass_time(0.05)
+
+    def wait_until_idle(self, seconds: float = PATIENCE_S) -> None:
+        """Wait until nothing runs that somebody waits for."""
+        self.wait_for(lambda: self.state.running is None or self.state.running.isAhead, "idle", seconds)
+
+    def wait_until_all_is_done(self, seconds: float = PATIENCE_S) -> None:
+        """Wait until the worker has nothing to do at all, which is known when it rests for a moment."""
+        quiet = 0
+
+        def rests() -> bool:
+            nonlocal quiet
+            quiet = quiet + 1 if self.state.running is None else 0
+            return quiet > 10
+
+        self.wait_for(rests, "all is done", seconds)
+
+    # What a user does -------------------------------------------------------------------------------------------
+
+    def press(self, name: str) -> None:
+        """Click a button that can be seen and clicked.
+
+        Raises:
+            AssertionError: it cannot.
+        """
+        button = getattr(self.ui, name)
+        if not button.enabled:
+            message = f"{name} is disabled: {button.toolTip}; the panel says {self.said()!r}"
+            raise AssertionError(message)
+        if not button.visible:
+            message = f"{name} cannot be seen"
+            raise AssertionError(message)
+        button.click()
+
+    def choose(self, examination: str, part: str, node) -> None:
+        """Choose a node in a selector of step 1."""
+        getattr(self.ui, f"{examination}{part}Selector").setCurrentNode(node)
+
+    def chosen(self, examination: str, part: str):
+        """What a selector of step 1 shows."""
+        return getattr(self.ui, f"{examination}{part}Selector").currentNode()
+
+    def go_to(self, step: str) -> None:
+        """Show one of the steps scans, correct, result."""
+        self.press(f"{step}StepButton")
+        self.pass_time(0.1)
+
+    def key(self, text: str) -> None:
+        """Press a key while the mouse is in the views."""
+        for shortcut in slicer.util.mainWindow().findChildren(qt.QShortcut):
+            if shortcut.key.toString().lower() == text.lower() and shortcut.enabled:
+                shortcut.activated()
+                self.pass_time(0.05)
+                return
+        message = f"no key {text!r} is bound"
+        raise AssertionError(message)
+
+    def paint(self, *, erase: bool = False) -> None:
+        """One stroke of the brush across the middle of the first slice view, by mouse events."""
+        self.ui.segmentEditor.setActiveEffectByName("Erase" if erase else "Paint")
+        self.pass_time(0.1)
+        view = slicer.app.layoutManager().sliceWidget(self.baseline_view())
+        width, height = view.sliceView().width, view.sliceView().height
+        middle, reach = (width // 2, height // 2), min(width, height) // 8
+        start, end = (middle[0] - reach, middle[1]), (middle[0] + reach, middle[1])
+        slicer.util.clickAndDrag(view, start=start, end=end, steps=12)
+        self.pass_time(0.5)
+
+    def baseline_view(self) -> str:
+        """Name of a slice view that shows the baseline."""
+        return self._viewOf(self.state.baseline.shownId)
+
+    def followup_view(self) -> str:
+        """Name of a slice view that shows the follow-up."""
+        return self._viewOf(self.state.followup.shownId)
+
+    def _viewOf(self, identifier: str) -> str:
+        manager = slicer.app.layoutManager()
+        for name in manager.sliceViewNames():
+            logic = manager.sliceWidget(name).sliceLogic()
+            if logic.GetSliceCompositeNode().GetBackgroundVolumeID() == identifier:
+                return name
+        message = f"no view shows {identifier}; the views show {self.backgrounds()}"
+        raise AssertionError(message)
+
+    # What is seen -----------------------------------------------------------------------------------------------
+
+    def said(self) -> str:
+        """The line of the strip."""
+        return self.state.message.text
+
+    def backgrounds(self) -> dict[str, str]:
+        """Name of the volume in each visible slice view."""
+        manager, found = slicer.app.layoutManager(), {}
+        for name in manager.sliceViewNames():
+            if manager.sliceWidget(name).visible:
+                node = manager.sliceWidget(name).sliceLogic().GetBackgroundLayer().GetVolumeNode()
+                found[name] = node.GetName() if node else ""
+        return found
+
+    def table(self, name: str) -> list[list[str]]:
+        """The texts of a table, row by row."""
+        table = getattr(self.ui, name)
+        items = [[table.item(r, c) for c in range(table.columnCount)] for r in range(table.rowCount)]
+        return [[item.text() if item else "" for item in row] for row in items]
+
+    def slice_status(self, position: int) -> str:
+        """What became of a slice."""
+        return next(row.status for row in self.state.corrections.rows if row.slice == position)
+
+    def drawn(self) -> bytes:
+        """The voxels that were drawn."""
+        node = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
+        volume = slicer.mrmlScene.GetNodeByID(self.state.baseline.shownId)
+        segment = self.state.corrections.segmentId
+        return slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volume).astype("uint8").tobytes()
+
+    def edited(self) -> str:
+        """The node that the brush would change now, empty where there is none."""
+        node = self.ui.segmentEditor.segmentationNode()
+        return node.GetID() if node else ""
+
+    # Short ways -------------------------------------------------------------------------------------------------
+
+    def use_model(self, folder: Path) -> None:
+        """Choose a model from a folder, as *Add model* does."""
+        self.logic.addModel(str(folder))
+
+    def load_patient(self, folder: Path, name: str) -> dict[str, object]:
+        """Load a tiny patient and choose its images; returns its nodes by examination and part."""
+        nodes: dict[str, object] = {}
+        for examination in ("baseline", "followup"):
+            for part, sequence in SEQUENCES.items():
+                file = folder / f"{examination}_{sequence}.nii.gz"
+                title = f"{name} {examination} {sequence}"
+                nodes[f"{examination}{part}"] = slicer.util.loadVolume(str(file), {"name": title})
+            mask = folder / f"{examination}_brain_mask.nii.gz"
+            nodes[f"{examination}Mask"] = slicer.util.loadLabelVolume(
+                str(mask), {"name": f"{name} {examination} mask"}
+            )
+        for field, node in nodes.items():
+            examination, part = re.fullmatch(r"(baseline|followup)(\w+)", field).groups()
+            self.choose(examination, part, node)
+        self.pass_time(0.2)
+        return nodes
+
+    def prepare(self) -> None:
+        """Press Start and wait for both examinations."""
+        self.press("startButton")
+        self.pass_time(0.2)
+        self.wait_until_idle()
+        if not self.state.isPrepared:
+            message = f"not prepared; the panel says {self.said()!r}"
+            raise AssertionError(message)
+
+    def correct_and_tune(self) -> None:
+        """Paint one stroke, mark the slice, and let the CNN learn from it."""
+        self.go_to("correct")
+        self.paint()
+        self.press("correctedButton")
+        self.press("showResultButton")
+        self.pass_time(0.2)
+        self.wait_until_idle()
+
+    def quick_settings(self) -> None:
+        """As few iterations and repetitions as the panel allows, so that a test takes seconds."""
+        parameters = self.logic.parameters()
+        parameters.iterations, parameters.repetitions = 50, 2

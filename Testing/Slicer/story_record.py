@@ -1,0 +1,110 @@
+"""What was seen: a line, a picture and the longest stall of the event loop for each step."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import qt
+import slicer
+
+TICK_MS = 5
+PICTURES = "PST_STORY_PICTURES"
+WINDOW = (1600, 900)
+
+
+class StallMeter:
+    """The longest time for which the event loop could not turn, in seconds."""
+
+    def __init__(self) -> None:
+        self.timer = qt.QTimer()
+        self.timer.setInterval(TICK_MS)
+        self.timer.connect("timeout()", self._tick)
+        self.longest, self._last = 0.0, time.perf_counter()
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+    def start(self) -> None:
+        """Measure from now on."""
+        self.longest, self._last = 0.0, time.perf_counter()
+        self.timer.start()
+
+    def stop(self) -> float:
+        """Measure no more, and say what the longest stall was."""
+        self._tick()
+        self.timer.stop()
+        return self.longest
+
+
+class Record:
+    """Prints each step of a story, and keeps its picture where a folder is named."""
+
+    def __init__(self, story: str) -> None:
+        self.story, self._number, self._meter = story, 0, StallMeter()
+        named = os.environ.get(PICTURES, "")
+        self.folder = Path(named) if named else None
+        self.stalls: dict[str, float] = {}
+        window = slicer.util.mainWindow()
+        if window is not None:
+            window.resize(*WINDOW)
+
+    @contextmanager
+    def step(self, title: str, panel=None):
+        """One step: what happens inside is measured; the picture shows how it ended, whether well or not."""
+        self._number += 1
+        self._meter.start()
+        before = time.perf_counter()
+        outcome = "FAILED"
+        try:
+            yield
+            outcome = "ok"
+        except Exception as error:
+            outcome = f"FAILED ({type(error).__name__}: {error})"
+            raise
+        finally:
+            seconds, stall = time.perf_counter() - before, self._meter.stop()
+            self.stalls[title] = stall
+            print(
+                f"[{self.story} {self._number:02d}] {title}: {outcome}, {seconds:.1f} s, stall {stall:.2f} s",
+                flush=True,
+            )
+            if panel is not None:
+                print(f"      says {panel.said()!r}; views {panel.backgrounds()}", flush=True)
+            self._picture(title)
+
+    def _picture(self, title: str) -> None:
+        window = slicer.util.mainWindow()
+        if self.folder is None or window is None:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        slicer.app.processEvents()
+        name = "".join(letter if letter.isalnum() else "_" for letter in title)
+        window.grab().save(str(self.folder / f"{self.story}_{self._number:02d}_{name}.png"))
+
+
+class LogWatch:
+    """Errors that Slicer writes into its log while a story runs."""
+
+    def __init__(self) -> None:
+        self._path = Path(slicer.app.errorLogModel().filePath)
+        self._start = self._size()
+
+    def errors(self) -> list[str]:
+        """Lines that tell of an error or of an exception in Python."""
+        slicer.app.processEvents()
+        if not self._path.is_file():
+            return []
+        with self._path.open(encoding="utf-8", errors="replace") as file:
+            file.seek(self._start)
+            return [
+                line.strip()
+                for line in file
+                if "Traceback" in line or line.startswith(("[ERROR]", "[CRITICAL]", "[FATAL]"))
+            ]
+
+    def _size(self) -> int:
+        return self._path.stat().st_size if self._path.is_file() else 0
