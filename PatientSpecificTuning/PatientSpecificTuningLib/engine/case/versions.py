@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..files.atomic import make_folder
-from ..files.atomic import replace
+from ..files.atomic import move
 from ..files.json_file import read_json_object
 from ..files.temporaries import temporary_in
 from .layout import FINAL_JSON
@@ -64,14 +64,14 @@ def claim_number(case: Path, kind: str, temporary: Path) -> str:
     taken = [int(entry.name) for entry in (case / kind).iterdir() if _VERSION.fullmatch(entry.name)]
     number = max(taken, default=0) + 1
     target = case / kind / f"{number:04d}"
-    replace(temporary, target)
+    move(temporary, target)
     return target.name
 
 
 def drop(folder: Path) -> None:
     """Delete the folder of a version, so that one that is interrupted leaves no half version."""
     aside = temporary_in(folder.parent)
-    replace(folder, aside)
+    move(folder, aside)
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -89,7 +89,7 @@ def made_aside(parent: Path) -> Iterator[Path]:
 def move_in(source: Path, target: Path, *, last: str | None = None) -> None:
     """Move all files of one folder into another one, the one that makes them count last."""
     for file in sorted(source.iterdir(), key=lambda file: (file.name == last, file.name)):
-        replace(file, target / file.name)
+        move(file, target / file.name)
 
 
 def _numbered(folder: Path) -> list[Path]:

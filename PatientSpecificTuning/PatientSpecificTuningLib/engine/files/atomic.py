@@ -73,6 +73,21 @@ def replace(source: Path, target: Path) -> None:
     os.replace(source, target)
 
 
+def move(source: Path, target: Path) -> None:
+    """Move something complete in place, as `replace` does.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    try:
+        replace(source, target)
+    except OSError as error:
+        sentence = write_problem(error, target)
+        if sentence is None:
+            raise
+        raise InputError(sentence) from error
+
+
 def write_problem(error: OSError, path: Path) -> str | None:
     """One sentence for why a file could not be written; None where the error has another reason."""
     if error.errno in NO_SPACE:

@@ -126,7 +126,7 @@ def test_a_removal_that_is_killed_leaves_the_pointer_on_a_version(case: Case, mo
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("PatientSpecificTuningLib.engine.case.versions.replace", killed)
+    monkeypatch.setattr("PatientSpecificTuningLib.engine.case.versions.move", killed)
     with pytest.raises(KeyboardInterrupt):
         case.remove_version("tuned", "0002")
     assert Case.open(case.folder).current["tuned"] == "0001"
