@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import InputError
 from ..files.atomic import make_folder
 from ..files.atomic import replace
+from ..files.atomic import write_problem
 from ..files.json_file import read_json_object
 from ..files.temporaries import temporary_in
 from .layout import FINAL_JSON
@@ -60,11 +61,21 @@ def agrees(info: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
 
 
 def claim_number(case: Path, kind: str, temporary: Path) -> str:
-    """Give a complete folder the next number; call it only while the case is locked."""
+    """Give a complete folder the next number; call it only while the case is locked.
+
+    Raises:
+        InputError: it cannot be moved there.
+    """
     taken = [int(entry.name) for entry in (case / kind).iterdir() if _VERSION.fullmatch(entry.name)]
     number = max(taken, default=0) + 1
     target = case / kind / f"{number:04d}"
-    replace(temporary, target)
+    try:
+        replace(temporary, target)
+    except OSError as error:
+        sentence = write_problem(error, target)
+        if sentence is None:
+            raise
+        raise InputError(sentence) from error
     return target.name
 
 
