@@ -214,8 +214,7 @@ def seen_by(network: DualPathwayNetwork, raw: RawScan, name: str) -> SeenScan:
     for z in np.flatnonzero(done.organ_mask.any(axis=(1, 2))):
         organ = done.organ_mask[z]
         rows = trunk.rows(images[:, z], organ)
-        for target, start in ((organ, 0),):
-            values, variance = logit_moments(folded, rows[start:])
-            logit[z][target] = values.numpy()
-            deviation[z][target] = np.sqrt(variance.numpy())
+        values, variance = logit_moments(folded, rows)
+        logit[z][organ] = values.numpy()
+        deviation[z][organ] = np.sqrt(variance.numpy())
     return SeenScan(done.working_grid, done.images[0], done.organ_mask, logit, deviation)

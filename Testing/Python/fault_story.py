@@ -18,6 +18,8 @@ import pytest
 import SimpleITK as sitk
 from patients import write_patient
 from patients import write_tiny_model
+from PatientSpecificTuningLib.engine import fine_tuning
+from PatientSpecificTuningLib.engine import origins
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.annotation import load_annotation
 from PatientSpecificTuningLib.engine.case.case import Case
@@ -127,10 +129,12 @@ class Story:
 
     def _make_quick(self, patch: pytest.MonkeyPatch) -> None:
         """What takes long and writes nothing is left out; the time is always the same."""
-        patch.setattr(workflow, "TuningSettings", functools.partial(workflow.TuningSettings, patch_pool=5))
-        patch.setattr(workflow, "now", lambda: "2020-01-01T00:00:00+00:00")
+        quick = functools.partial(fine_tuning.TuningSettings, patch_pool=5)
+        patch.setattr(fine_tuning, "TuningSettings", quick)
+        patch.setattr(origins, "now", lambda: "2020-01-01T00:00:00+00:00")
         standing_still = SimpleNamespace(monotonic=lambda: 0.0)
-        patch.setattr(workflow, "time", standing_still)
+        patch.setattr(fine_tuning, "time", standing_still)
+        patch.setattr(origins, "time", standing_still)
         patch.setattr(segmentation, "time", standing_still)
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
 

@@ -60,7 +60,11 @@ def agrees(info: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
 
 
 def claim_number(case: Path, kind: str, temporary: Path) -> str:
-    """Give a complete folder the next number; call it only while the case is locked."""
+    """Give a complete folder the next number; call it only while the case is locked.
+
+    Raises:
+        InputError: it cannot be moved there.
+    """
     taken = [int(entry.name) for entry in (case / kind).iterdir() if _VERSION.fullmatch(entry.name)]
     number = max(taken, default=0) + 1
     target = case / kind / f"{number:04d}"

@@ -120,7 +120,8 @@ def _tile(
         np.linspace(extent[0], extent[1], SIDE), np.linspace(extent[2], extent[3], SIDE), indexing="ij"
     )
     low, high = np.percentile(image[organ], (0.5, 99.7)) if organ.any() else (0.0, 1.0)
-    shown = ndimage.map_coordinates(np.asarray(image[z]), points, order=1, mode="constant", cval=float(low))
+    inside_organ = np.where(organ[z], image[z], low)
+    shown = ndimage.map_coordinates(inside_organ, points, order=1, mode="constant", cval=float(low))
     grey = np.clip((shown - low) / max(high - low, 1e-6), 0, 1) * 255
     tile = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
     if outlined is not None:
