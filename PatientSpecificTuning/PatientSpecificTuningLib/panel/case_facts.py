@@ -12,10 +12,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..engine import workflow
-from ..engine.case.case import RESULT_JSON
-from ..engine.case.case import TUNED_JSON
 from ..engine.case.case import Case
-from ..engine.case.case import case_exists
+from ..engine.case.layout import RESULT_JSON
+from ..engine.case.layout import TUNED_JSON
+from ..engine.case.layout import case_exists
 from ..engine.errors import InputError
 from ..engine.judging.evaluation import EVALUATION
 from ..engine.lesions.segmentation import TRANSFORM
