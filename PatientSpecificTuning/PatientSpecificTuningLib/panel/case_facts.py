@@ -18,7 +18,7 @@ from ..engine.case.layout import TUNED_JSON
 from ..engine.case.layout import case_exists
 from ..engine.errors import InputError
 from ..engine.judging.evaluation import EVALUATION
-from ..engine.lesions.segmentation import TRANSFORM
+from ..engine.lesions.alignment import TRANSFORM
 from ..engine.network.prepared import BASE_PROBABILITY
 from ..engine.tuning.slice_proposal import SliceProposal
 from .facts import CaseFacts
