@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..engine.case.case import CASE_NAME
+from ..engine.case.layout import CASE_NAME
 from ..engine.errors import InputError
 from ..engine.model.card import ModelCard
 from .facts import ImageFacts

@@ -11,8 +11,8 @@ from typing import Any
 
 import qt
 
-from ..engine.errors import InputError
 from ..engine.case.layout import remove_unfinished
+from ..engine.errors import InputError
 from ..jobs.client import WorkerClient
 from ..jobs.failure import Failure
 from ..jobs.signals import Signal
