@@ -15,8 +15,8 @@ from slicer.parameterNodeWrapper import Default
 from slicer.parameterNodeWrapper import WithinRange
 from slicer.parameterNodeWrapper import parameterNodeWrapper
 
-from ..engine.model.card import MOTION_CORRECTIONS
-from ..engine.model.card import REGISTRATIONS
+from ..engine.model.card_check import MOTION_CORRECTIONS
+from ..engine.model.card_check import REGISTRATIONS
 from .state import SCANS
 
 BY_MODEL = "as the model says"

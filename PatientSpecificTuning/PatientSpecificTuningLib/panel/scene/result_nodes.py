@@ -16,7 +16,7 @@ from ...engine.images.geometry import Grid
 from ...engine.judging.detection import FALSE
 from ...engine.judging.detection import FOUND
 from ...engine.judging.detection import MISSED
-from ...engine.lesions.results import BASELINE_LESIONS
+from ...engine.lesions.comparison import BASELINE_LESIONS
 from ...engine.lesions.results import DETECTIONS
 from ...engine.lesions.results import LABELMAP
 from ...engine.lesions.results import LESION_LABELS

@@ -38,8 +38,7 @@ class CorrectSection:
     def update(self, state: PanelState) -> None:
         """Say what to do, what was learned, and what can be done now."""
         self._state, ui = state, self.ui
-        show(ui.correctLabel, state.canCorrect.reason or _guide(state))
-        show(ui.learnedLabel, state.corrections.summary if state.corrections.learned else "")
+        show(ui.correctLabel, state.canCorrect.reason or _whatToDo(state))
         for button in (ui.previousButton, ui.nextButton):
             allow(button, state.canCorrect)
         allow(ui.correctedButton, state.canMark)
@@ -82,9 +81,9 @@ class CorrectSection:
         return Allowed(_("Choose known lesions of the baseline in step 1 first."))
 
 
-def _guide(state: PanelState) -> str:
+def _whatToDo(state: PanelState) -> str:
     if state.corrections.learned:
-        return ""
+        return state.corrections.summary
     return _("Paint or erase what is wrong on a slice, then press C. The first slice is worth most.")
 
 
