@@ -20,6 +20,7 @@ from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import fine_tuning
 from PatientSpecificTuningLib.engine import origins
+from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.annotation import load_annotation
 from PatientSpecificTuningLib.engine.case.case import Case
@@ -28,6 +29,7 @@ from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
+from PatientSpecificTuningLib.engine.verdict import verdict
 from write_points import POINTS
 from write_points import Killed
 from write_points import as_processes
@@ -136,6 +138,7 @@ class Story:
         patch.setattr(fine_tuning, "time", standing_still)
         patch.setattr(origins, "time", standing_still)
         patch.setattr(segmentation, "time", standing_still)
+        patch.setattr(verdict, "now", lambda: "2020-01-01T00:00:00+00:00")
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
 
 
@@ -163,6 +166,7 @@ def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], obj
         "tune": lambda: workflow.tune(case, iterations=2),
         "segment": lambda: workflow.segment(case, repetitions=2),
         "evaluate": lambda: workflow.evaluate(case, known, number="0001"),
+        "decide": lambda: review.decide(case, "tuned", by="a reader"),
         "go back to the base model": lambda: Case.open(case).set_current("tuned", None),
         "segment by the base model": lambda: workflow.segment(case, weights="base", repetitions=0),
         "remove a result": lambda: Case.open(case).remove_version("results", "0001"),

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..files.atomic import replace_when_complete
 from ..files.atomic import write_text
 from ..files.content_hash import content_hash
+from ..files.json_file import read_json_object
 from ..images.registration import align
 from ..images.registration_quality import RegistrationQuality
 from ..images.registration_quality import registration_quality
@@ -137,8 +138,8 @@ def _keep(case: Case, quality: RegistrationQuality, given: str | None) -> None:
 
 def _kept(case: Case) -> dict[str, Any]:
     try:
-        return dict(json.loads((case.folder / QUALITY).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_json_object(case.folder / QUALITY)
+    except (OSError, ValueError):
         return {}
 
 

@@ -15,6 +15,7 @@ from ..case.case import Case
 from ..case.provenance import now
 from ..errors import InputError
 from ..files.atomic import write_text
+from ..files.json_file import read_json_object
 from ..judging.detection import match_lesions
 from ..judging.metrics import SMALL_LESION_MM3
 from ..judging.metrics import dice
@@ -153,8 +154,8 @@ def read_decision(folder: Path) -> dict[str, Any] | None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return read_json_object(path)
+    except (OSError, ValueError):
         return None
 
 
