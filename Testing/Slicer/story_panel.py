@@ -125,7 +125,16 @@ class StoryPanel:
         raise AssertionError(message)
 
     def paint(self, *, erase: bool = False) -> None:
-        """One stroke of the brush across the middle of the first slice view, by mouse events."""
+        """One stroke of the brush across the middle of the baseline's view, by mouse events.
+
+        Raises:
+            AssertionError: what is corrected is hidden, so that Slicer would ask and wait for an answer.
+        """
+        corrections = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
+        display = corrections.GetDisplayNode()
+        if not (display.GetVisibility() and display.GetSegmentVisibility(self.state.corrections.segmentId)):
+            message = "the corrections cannot be seen where they are painted"
+            raise AssertionError(message)
         self.ui.segmentEditor.setActiveEffectByName("Erase" if erase else "Paint")
         self.pass_time(0.1)
         view = slicer.app.layoutManager().sliceWidget(self.baseline_view())
