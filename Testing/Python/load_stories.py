@@ -22,7 +22,7 @@ from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_sequence
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
 from PatientSpecificTuningLib.engine.images.volumes import write_volume
-from PatientSpecificTuningLib.engine.lesions.change import compare_lesions
+from PatientSpecificTuningLib.engine.lesions.overlap_rule import compare_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import lesion_table
 

@@ -66,9 +66,8 @@ def write_liver_patient(folder: Path) -> Path:
 
 def write_tiny_model(folder: Path, *, lesion_bias: float = 0.0, **changes: object) -> Path:
     """A model folder with random weights; a positive bias makes it find lesions everywhere."""
-    return write_model_of(
-        tiny_card(bias_correction=False, missing_sequences=("T1",), **changes), folder, lesion_bias
-    )
+    card = tiny_card(**{"bias_correction": False, "missing_sequences": ("T1",), **changes})
+    return write_model_of(card, folder, lesion_bias)
 
 
 def write_model_of(card: ModelCard, folder: Path, lesion_bias: float = 0.0) -> Path:

@@ -214,7 +214,12 @@ def test_selected_slices_without_lesion_are_undefined_and_said_to_be(tmp_path, m
 def test_a_detection_model_on_liver_phantoms_is_judged_by_its_own_measures(tmp_path):
     pathways = (Pathway("DCE", 16), Pathway("DWI", 3))
     model = write_tiny_model(
-        tmp_path / "tiny", task="detection", organ="liver", pathways=pathways, spacing_in_plane_mm=2.0
+        tmp_path / "tiny",
+        task="detection",
+        organ="liver",
+        pathways=pathways,
+        missing_sequences=(),
+        spacing_in_plane_mm=2.0,
     )
     arguments = [
         "study",
