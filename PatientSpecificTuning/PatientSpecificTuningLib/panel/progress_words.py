@@ -28,5 +28,7 @@ def progressText(title: str, stage: str) -> str:
         "Fine-tuning": _("learning from your slices"),
     }
     what = stages.get(what, re.sub(r"\bfollowup\b", _("follow-up"), what[:1].lower() + what[1:]))
+    if what in title.casefold():
+        what = ""
     parts = [part for part in (examinations.get(where, where), what) if part]
     return f"{title}: {', '.join(parts)}" if parts else title

@@ -222,7 +222,7 @@ class ScanCommands(Session):
                 "repetitions": 0,
                 "seed": parameters.seed,
             }
-            title = _("The base CNN finds the lesions of the follow-up")
+            title = _("Base CNN")
             self.requests.askAhead(title, "segment", arguments, lambda answer: self.changed())
         slices = sorted(row.slice for row in state.corrections.rows)
         if slices:

@@ -64,7 +64,7 @@ class TuneCommands(CorrectCommands):
         """
         count = self._parameters.repetitions if repetitions is None else repetitions
         arguments = {"case": self.state.caseFolder, "weights": weights, "repetitions": count}
-        title = _("How certain is the CNN") if count else _("Finding the lesions of the follow-up")
+        title = _("How certain is the CNN") if count else _("Finding lesions")
         self.requests.ask(title, "segment", {**arguments, "seed": self._parameters.seed}, self._segmented)
 
     def _learned(self, answer: dict[str, Any], learned: str) -> None:

@@ -51,6 +51,12 @@ class Overlays:
             state, [node for node, overlay in visible.values() if overlay.role != "corrections"]
         )
 
+    def redrawLegends(self) -> None:
+        """A legend looks only when it changes whether its volume is in a view; call after views were filled."""
+        for legend in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode"):
+            if legend.GetViewNodeIDs() == (sliceNodeId(FOLLOWUP),):
+                legend.Modified()
+
     def forget(self) -> None:
         """The scene was closed or nodes were removed."""
         self._shown = ()

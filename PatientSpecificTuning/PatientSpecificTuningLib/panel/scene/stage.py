@@ -42,6 +42,7 @@ class Stage:
         self._lastSlice: int | None = None
         self._grid: Grid | None = None
         self._marked: tuple = ()
+        self._shownLast: tuple = ()
 
     # The life of module and scene -------------------------------------------------------------------------------
 
@@ -119,6 +120,10 @@ class Stage:
         matrix = _matrix(facts)
         isTogether = state.step == RESULT or state.isPrepared
         self._views.show(state.views.layout, self._shown(state, facts), matrix if isTogether else None)
+        shown = (state.views, state.overlays)
+        if shown != self._shownLast:
+            self._shownLast = shown
+            self._overlays.redrawLegends()
         self._followEditor(state)
         self._followPlace(state)
 

@@ -20,7 +20,7 @@ from ..state import FOLLOWUP
 from ..state import Place
 
 VIEW_NAMES = {BASELINE: "Baseline", FOLLOWUP: "Followup"}
-MILLISECONDS_TO_SETTLE = 100
+MILLISECONDS_TO_SETTLE, LATER_MILLISECONDS = 100, 500
 LAYOUTS = {"both": 501, BASELINE: 502, FOLLOWUP: 503}
 _LABELS = {BASELINE: ("B", "#4C9BE8"), FOLLOWUP: ("F", "#E8A24C")}
 
@@ -61,8 +61,9 @@ class Views(VTKObservationMixin):
         self._usersLayout: int | None = None
         self._layout = ""
         self._filled: dict[str, tuple[str, bool]] = {}
-        # The size that a view had when it was fitted, until the user moves it: Slicer gives views their size late.
-        self._fitted: dict[str, tuple[int, ...]] = {}
+        # Views that show all of their volume since nobody moved them, and the last size of each.
+        self._fitted: set[str] = set()
+        self._sizes: dict[str, tuple[int, ...]] = {}
         self._toBaseline: NDArray[np.float64] | None = None
         self._isFollowing = False
         # Slicer's slider above a new view takes its range late, and moves the view when it does.
@@ -204,14 +205,20 @@ class Views(VTKObservationMixin):
         before = _middle(_sliceNode(examination)) if keepsPlace else None
         self._wanted[examination] = (shown, before)
         self._putInPlane(examination)
+        self._settling.setInterval(MILLISECONDS_TO_SETTLE)
         self._settling.start()
 
     def _settle(self) -> None:
         for examination in list(self._wanted):
             if self._isVisible(examination):
                 self._putInPlane(examination)
-        self._wanted.clear()
         self._align()
+        if self._settling.interval == MILLISECONDS_TO_SETTLE:
+            # A slow computer lays out later still.
+            self._settling.setInterval(LATER_MILLISECONDS)
+            self._settling.start()
+            return
+        self._wanted.clear()
         self._moved()
 
     def _putInPlane(self, examination: str) -> None:
@@ -237,7 +244,8 @@ class Views(VTKObservationMixin):
         widget.sliceLogic().FitSliceToBackground()
         if keepsPlace:
             node.JumpSliceByOffsetting(*before)
-        self._fitted[examination] = tuple(node.GetDimensions())
+        self._fitted.add(examination)
+        self._sizes[examination] = tuple(node.GetDimensions())
 
     # Corresponding places ---------------------------------------------------------------------------------------
 
@@ -258,17 +266,26 @@ class Views(VTKObservationMixin):
         if self._isFollowing:
             return
         examination = next(e for e, name in VIEW_NAMES.items() if caller.GetLayoutName() == name)
-        fitted = self._fitted.get(examination)
-        if fitted is not None and fitted != tuple(caller.GetDimensions()):
-            # Of two views that belong together the follow-up's leads.
-            examination = FOLLOWUP if self._isMapped(BASELINE) else examination
-            self._isFollowing = True
-            try:
-                self._fit(examination, keepsPlace=True)
-            finally:
-                self._isFollowing = False
-        self._follow(examination)
+        # Of two views that belong together the follow-up's leads when they get another size.
+        leader = FOLLOWUP if self._isMapped(BASELINE) else examination
+        size = tuple(caller.GetDimensions())
+        if self._sizes.get(examination) != size:
+            self._sizes[examination] = size
+            if leader in self._fitted:
+                self._fitQuietly(leader)
+            self._follow(leader)
+        else:
+            if not self._wanted:
+                self._fitted.discard(leader)
+            self._follow(examination)
         self._moved()
+
+    def _fitQuietly(self, examination: str) -> None:
+        self._isFollowing = True
+        try:
+            self._fit(examination, keepsPlace=True)
+        finally:
+            self._isFollowing = False
 
     def _align(self) -> None:
         if self._isMapped(BASELINE):
