@@ -6,7 +6,7 @@ import qt
 import slicer
 
 TOOLS = ["Paint", "Erase", "Draw"]
-FEW_COLUMNS, ALL_COLUMNS = 2, 4
+FEW_COLUMNS, ALL_COLUMNS = 2, 3
 # What one lesion segment does not need; the editor offers no property for these parts.
 NEVER_NEEDED = ("SegmentsTableResizableFrame", "EffectHelpBrowser")
 # Check marks of brush and eraser: sphere, 3D, smudge. They change slices that are not shown.
