@@ -6,9 +6,9 @@ import qt
 import slicer
 
 TOOLS = ["Paint", "Erase", "Draw"]
-COLUMNS = 2
+FEW_COLUMNS, ALL_COLUMNS = 2, 3
 # What one lesion segment does not need; the editor offers no property for these parts.
-SELDOM_NEEDED = ("SegmentsTableResizableFrame", "EffectHelpBrowser")
+NEVER_NEEDED = ("SegmentsTableResizableFrame", "EffectHelpBrowser")
 # Check marks of brush and eraser: sphere, 3D, smudge. They change slices that are not shown.
 OPTIONS = "EffectsOptionsFrame"
 LOWEST, UNLIMITED = 150, 16777215
@@ -20,8 +20,9 @@ class EditorLook:
     def __init__(self, ui) -> None:
         self.editor, self.page = ui.segmentEditor, ui.correctPage
         self.editor.setEffectNameOrder(TOOLS)
-        self.editor.effectColumnCount = COLUMNS
-        self.editor.effectButtonStyle = qt.Qt.ToolButtonTextBesideIcon
+        for name in NEVER_NEEDED:
+            for part in slicer.util.findChildren(self.editor, name=name):
+                part.setVisible(False)
         ui.allToolsButton.connect("toggled(bool)", self.showAllTools)
         self.showAllTools(False)
 
@@ -29,9 +30,10 @@ class EditorLook:
         """Offer every effect of the Segment Editor, or the few that corrections need."""
         self.editor.unorderedEffectsVisible = everything
         self.editor.maskingSectionVisible = everything
-        for name in SELDOM_NEEDED:
-            for part in slicer.util.findChildren(self.editor, name=name):
-                part.setVisible(everything)
+        # With text beside them all buttons together would be wider than the panel.
+        style = qt.Qt.ToolButtonIconOnly if everything else qt.Qt.ToolButtonTextBesideIcon
+        self.editor.effectButtonStyle = style
+        self.editor.effectColumnCount = ALL_COLUMNS if everything else FEW_COLUMNS
         for options in slicer.util.findChildren(self.editor, name=OPTIONS):
             for mark in slicer.util.findChildren(options, className="QCheckBox"):
                 mark.setVisible(everything)
