@@ -22,9 +22,9 @@ from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_sequence
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
 from PatientSpecificTuningLib.engine.images.volumes import write_volume
-from PatientSpecificTuningLib.engine.lesions.overlap_rule import compare_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import lesion_table
+from PatientSpecificTuningLib.engine.lesions.overlap_rule import compare_lesions
 
 MODEL = {"name": "tiny", "version": "1", "folder": "m", "sha256": "a" * 64}
 
