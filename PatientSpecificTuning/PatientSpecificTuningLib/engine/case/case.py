@@ -284,7 +284,7 @@ class Case:
         for number in reversed(self.versions(kind)):
             with suppress(InputError):
                 # One that is damaged, or removed in this moment, is none to go on with.
-                if versions.agrees(self.version_info(kind, number), origin):
+                if versions.agrees(versions.version_info(self.folder / kind / number, kind), origin):
                     return number
         return None
 
