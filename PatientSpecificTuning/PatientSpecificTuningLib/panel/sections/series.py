@@ -26,7 +26,8 @@ class SeriesSection:
 
     def update(self, state: PanelState) -> None:
         """Offer this for models that need series."""
-        self.ui.seriesPart.setVisible(bool(state.seriesTargets))
+        for widget in (self.ui.seriesPart, self.ui.motionLabel, self.ui.motionSelector):
+            widget.setVisible(bool(state.seriesTargets))
         if state.seriesTargets == self._targets:
             return
         self._targets = state.seriesTargets
