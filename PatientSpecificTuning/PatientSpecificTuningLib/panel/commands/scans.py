@@ -27,6 +27,7 @@ from ..scene.series import seriesCandidates
 from ..session import Session
 from ..state import BASELINE
 from ..state import CORRECT
+from ..state import FAILURE
 from ..state import SCANS
 from ..state import STEPS
 from ..state import UNTOUCHED
@@ -243,7 +244,8 @@ class ScanCommands(Session):
             return
         self._takenUp = self.state.caseFolder
         self.ensureCorrections()
-        self.say(_("Both examinations are prepared. Correct a slice, or look at what the CNN finds."))
+        if self._message.kind != FAILURE:
+            self.say(_("Both examinations are prepared. Correct a slice, or look at what the CNN finds."))
         self.workAhead()
 
     def _foundByBaseCnn(self, grid):

@@ -54,8 +54,9 @@ class Overlays:
     def redrawLegends(self) -> None:
         """A legend looks only when it changes whether its volume is in a view; call after views were filled."""
         for legend in slicer.util.getNodesByClass("vtkMRMLColorLegendDisplayNode"):
-            if legend.GetViewNodeIDs() == (sliceNodeId(FOLLOWUP),):
-                legend.Modified()
+            if legend.GetViewNodeIDs() == (sliceNodeId(FOLLOWUP),) and legend.GetVisibility():
+                legend.SetVisibility(False)
+                legend.SetVisibility(True)
 
     def forget(self) -> None:
         """The scene was closed or nodes were removed."""
