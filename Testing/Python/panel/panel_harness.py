@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import SimpleITK as sitk
-from builders import tiny_card
-from patients import B_VALUES
-from patients import write_liver_patient
-from patients import write_model_of
 from patients import write_patient
 from patients import write_tiny_model
-from PatientSpecificTuningLib.engine.model.card import Pathway
 
 
 def start_standin() -> Any:
@@ -103,32 +97,6 @@ class Work:
                 setattr(self.parameters, f"{examination}{field}", node)
             mask = slicer.util.loadLabelVolume(str(files / f"{examination}_brain_mask.nii.gz"))
             setattr(self.parameters, f"{examination}Mask", mask)
-
-    def choose_tiny_liver(self) -> None:
-        """Load a tiny patient with DCE-MRI and DWI as volume sequences, and a tiny detection model."""
-        import slicer
-        from PatientSpecificTuningLib.panel.scene.image_nodes import sequenceNode
-
-        files = write_liver_patient(self.folder / "patient")
-        card = tiny_card(
-            name="tiny liver",
-            task="detection",
-            organ="liver",
-            pathways=(Pathway("DCE", 4, key_channel=3), Pathway("DWI", 3)),
-            bias_correction=False,
-            registration="none",
-            proposed_slices=None,
-        )
-        self.logic.addModel(str(write_model_of(card, self.folder / "model", lesion_bias=0.5)))
-        for name in ("baseline", "followup"):
-            phases = sitk.ReadImage(str(files / f"{name}_DCE.nii.gz"))
-            dwi = [sitk.ReadImage(str(files / f"{name}_DWI_b{b}.nii.gz")) for b in B_VALUES]
-            dce = [phases[..., i] for i in range(phases.GetSize()[3])]
-            setattr(self.parameters, f"{name}First", sequenceNode(dce, f"{name} DCE"))
-            setattr(self.parameters, f"{name}Second", sequenceNode(dwi, f"{name} DWI"))
-            for field, file in (("Mask", "liver_mask"), ("Lesions", "metastases")):
-                node = slicer.util.loadLabelVolume(str(files / f"{name}_{file}.nii.gz"))
-                setattr(self.parameters, f"{name}{field}", node)
 
     def draw(self, position: int) -> None:
         """Draw a square on one slice, as the user does in the Segment Editor."""
