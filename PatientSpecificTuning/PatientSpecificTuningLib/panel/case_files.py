@@ -9,11 +9,11 @@ import SimpleITK as sitk
 
 from ..engine.images.volumes import write_volume
 from ..engine.model.card import ModelCard
-from .problems import MASK
-from .problems import PARTS
 from .scene.node_images import labelImage
 from .scene.node_images import volumeImages
-from .state import EXAMINATIONS
+from .situation.problems import MASK
+from .situation.problems import PARTS
+from .situation.state import EXAMINATIONS
 
 INPUTS = "inputs"
 

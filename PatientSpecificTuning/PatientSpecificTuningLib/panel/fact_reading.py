@@ -10,30 +10,30 @@ from typing import Any
 from ..engine.errors import InputError
 from ..engine.model.card import ModelCard
 from ..engine.network.model_choice import DEFAULT_MODEL
-from .case_facts import CaseReader
 from .case_folder import casesFolder
 from .case_folder import isCasesFolderChosen
-from .cases import caseId
-from .correct_state import wantedSlices
-from .facts import CaseFacts
-from .facts import CorrectionFacts
-from .facts import Facts
-from .facts import ImageFacts
-from .facts import Settings
 from .models import Models
 from .parameters import BY_MODEL
-from .problems import LESIONS
-from .problems import MASK
-from .problems import PARTS
-from .problems import inputProblems
-from .review_state import shownVersion
 from .scene import corrections as correctionNodes
 from .scene.node_facts import NodeReader
 from .scene.node_facts import segmentationStamp
 from .scene.shown_channel import shownVolume
-from .state import BASELINE
-from .state import CORRECT
-from .state import EXAMINATIONS
+from .situation.case_facts import CaseReader
+from .situation.cases import caseId
+from .situation.correct_state import wantedSlices
+from .situation.facts import CaseFacts
+from .situation.facts import CorrectionFacts
+from .situation.facts import Facts
+from .situation.facts import ImageFacts
+from .situation.facts import Settings
+from .situation.problems import LESIONS
+from .situation.problems import MASK
+from .situation.problems import PARTS
+from .situation.problems import inputProblems
+from .situation.review_state import shownVersion
+from .situation.state import BASELINE
+from .situation.state import CORRECT
+from .situation.state import EXAMINATIONS
 
 
 class FactReader:

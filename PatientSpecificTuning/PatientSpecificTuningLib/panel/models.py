@@ -14,8 +14,8 @@ from ..engine.network.model_choice import DEFAULT_MODEL
 from ..engine.network.model_choice import MODELS
 from ..engine.network.model_choice import model_identity
 from ..engine.network.model_choice import model_of_organ
-from .state import ModelChoice
-from .words import tr as _
+from .situation.state import ModelChoice
+from .situation.words import tr as _
 
 ADDED_MODELS = "PatientSpecificTuning/AddedModels"
 

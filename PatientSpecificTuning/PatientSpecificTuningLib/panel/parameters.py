@@ -17,7 +17,7 @@ from slicer.parameterNodeWrapper import parameterNodeWrapper
 
 from ..engine.model.card_check import MOTION_CORRECTIONS
 from ..engine.model.card_check import REGISTRATIONS
-from .state import SCANS
+from .situation.state import SCANS
 
 BY_MODEL = "as the model says"
 WEIGHTINGS = ("none", "segmentation", "detection")

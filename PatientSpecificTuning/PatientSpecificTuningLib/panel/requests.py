@@ -16,8 +16,8 @@ from ..engine.errors import InputError
 from ..jobs.client import WorkerClient
 from ..jobs.failure import Failure
 from ..jobs.signals import Signal
-from .progress_words import progressText
-from .state import Running
+from .situation.progress_words import progressText
+from .situation.state import Running
 
 LOG_NAME = "worker.log"
 Answered = Callable[[dict[str, Any]], None]

@@ -17,16 +17,16 @@ from slicer.util import VTKObservationMixin
 from ..engine.errors import InputError
 from ..jobs.client import WorkerClient
 from ..jobs.signals import Signal
-from .conclusions import stateOf
 from .fact_reading import FactReader
-from .facts import Facts
 from .parameters import PanelParameters
 from .requests import Requests
 from .scene.stage import Stage
-from .state import FAILURE
-from .state import INFO
-from .state import Message
-from .state import PanelState
+from .situation.conclusions import stateOf
+from .situation.facts import Facts
+from .situation.state import FAILURE
+from .situation.state import INFO
+from .situation.state import Message
+from .situation.state import PanelState
 
 MILLISECONDS_AFTER_STROKE = 300
 

@@ -21,7 +21,7 @@ from .sections.shortcuts import Shortcuts
 from .sections.slice_list import SliceList
 from .sections.step_bar import StepBar
 from .sections.strip import Strip
-from .state import PanelState
+from .situation.state import PanelState
 
 FRAME = "PatientSpecificTuning"
 PAGES = {"scansPage": "Scans", "correctPage": "Correct", "resultPage": "Result"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PatientSpecificTuningLib.panel.sections.lesion_order import kept
 from PatientSpecificTuningLib.panel.sections.lesion_order import ordered
-from PatientSpecificTuningLib.panel.state import LesionRow
+from PatientSpecificTuningLib.panel.situation.state import LesionRow
 
 LESION, CHANGE, BEFORE, AFTER, GROWTH, UNCERTAINTY = range(6)
 

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from conftest import PACKAGE_ROOT
 from panel_harness import start_standin
-from PatientSpecificTuningLib.panel.state import CORRECT
-from PatientSpecificTuningLib.panel.state import CORRECTED
-from PatientSpecificTuningLib.panel.state import FAILURE
-from PatientSpecificTuningLib.panel.state import RESULT
-from PatientSpecificTuningLib.panel.state import UNTOUCHED
-from PatientSpecificTuningLib.panel.state import Allowed
-from PatientSpecificTuningLib.panel.state import Corrections
-from PatientSpecificTuningLib.panel.state import LesionRow
-from PatientSpecificTuningLib.panel.state import Message
-from PatientSpecificTuningLib.panel.state import PanelState
-from PatientSpecificTuningLib.panel.state import Review
-from PatientSpecificTuningLib.panel.state import Running
-from PatientSpecificTuningLib.panel.state import SliceRow
-from PatientSpecificTuningLib.panel.state import Version
+from PatientSpecificTuningLib.panel.situation.state import CORRECT
+from PatientSpecificTuningLib.panel.situation.state import CORRECTED
+from PatientSpecificTuningLib.panel.situation.state import FAILURE
+from PatientSpecificTuningLib.panel.situation.state import RESULT
+from PatientSpecificTuningLib.panel.situation.state import UNTOUCHED
+from PatientSpecificTuningLib.panel.situation.state import Allowed
+from PatientSpecificTuningLib.panel.situation.state import Corrections
+from PatientSpecificTuningLib.panel.situation.state import LesionRow
+from PatientSpecificTuningLib.panel.situation.state import Message
+from PatientSpecificTuningLib.panel.situation.state import PanelState
+from PatientSpecificTuningLib.panel.situation.state import Review
+from PatientSpecificTuningLib.panel.situation.state import Running
+from PatientSpecificTuningLib.panel.situation.state import SliceRow
+from PatientSpecificTuningLib.panel.situation.state import Version
 
 
 class RecordingLogic:

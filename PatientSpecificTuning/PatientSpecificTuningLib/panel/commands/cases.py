@@ -8,7 +8,7 @@ from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
 from .. import case_folder
-from .. import cases
+from ..situation import cases
 from .export import ExportCommands
 
 

@@ -7,8 +7,8 @@ from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
 from ..scene import corrections
-from ..state import CORRECT
-from ..state import CORRECTED
+from ..situation.state import CORRECT
+from ..situation.state import CORRECTED
 from .requirement import require
 from .scans import ScanCommands
 

@@ -17,7 +17,7 @@ from ...engine.errors import InputError
 from ...engine.lesions.results import LESION_LABELS
 from ..scene.result_nodes import OUTLINES
 from ..scene.result_nodes import outlines
-from ..state import LesionRow
+from ..situation.state import LesionRow
 from .requirement import require
 from .review import ReviewCommands
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...engine.errors import InputError
-from ..state import Allowed
+from ..situation.state import Allowed
 
 
 def require(allowed: Allowed) -> None:

@@ -8,11 +8,11 @@ from slicer.i18n import tr as _
 
 from ...engine.files.atomic import write_text
 from ...engine.images.volumes import write_volume
-from ..case_facts import JUDGED_AGAINST
-from ..problems import LESIONS
 from ..scene.node_images import labelImage
 from ..scene.result_nodes import removeResultNodes
-from ..state import FOLLOWUP
+from ..situation.case_facts import JUDGED_AGAINST
+from ..situation.problems import LESIONS
+from ..situation.state import FOLLOWUP
 from .requirement import require
 from .tune import TuneCommands
 

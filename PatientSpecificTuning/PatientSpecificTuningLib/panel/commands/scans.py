@@ -13,11 +13,6 @@ from ...engine.tuning.slice_proposal import SliceProposal
 from ..case_files import writeInputs
 from ..packages import ensurePackages
 from ..parameters import BY_MODEL
-from ..problems import LESIONS
-from ..problems import MASK
-from ..problems import PARTS
-from ..problems import usesZeroForMissing
-from ..scans_state import examinationTitle
 from ..scene import corrections
 from ..scene.image_nodes import sequenceNode
 from ..scene.node_images import labelImage
@@ -25,13 +20,18 @@ from ..scene.node_images import volumeImages
 from ..scene.series import Candidate
 from ..scene.series import seriesCandidates
 from ..session import Session
-from ..state import BASELINE
-from ..state import CORRECT
-from ..state import FAILURE
-from ..state import SCANS
-from ..state import STEPS
-from ..state import UNTOUCHED
-from ..state import PanelState
+from ..situation.problems import LESIONS
+from ..situation.problems import MASK
+from ..situation.problems import PARTS
+from ..situation.problems import usesZeroForMissing
+from ..situation.scans_state import examinationTitle
+from ..situation.state import BASELINE
+from ..situation.state import CORRECT
+from ..situation.state import FAILURE
+from ..situation.state import SCANS
+from ..situation.state import STEPS
+from ..situation.state import UNTOUCHED
+from ..situation.state import PanelState
 from .requirement import require
 
 
@@ -207,7 +207,7 @@ class ScanCommands(Session):
 
     def proposedSlices(self) -> list[SliceProposal]:
         """The baseline slices from which the CNN can learn most, best first."""
-        from ..correct_state import proposedSlices
+        from ..situation.correct_state import proposedSlices
 
         return list(proposedSlices(self.facts))
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from ..correct_state import fingerprint
 from ..packages import ensurePackages
 from ..scene import corrections
-from ..state import RESULT
+from ..situation.correct_state import fingerprint
+from ..situation.state import RESULT
 from .correct import CorrectCommands
 from .requirement import require
 

@@ -19,8 +19,8 @@ from ...engine.errors import InputError
 from ...engine.images.geometry import Grid
 from ...engine.images.geometry import resample_labelmap
 from ...engine.images.volumes import write_volume
-from ..facts import CorrectionFacts
-from ..facts import SliceContent
+from ..situation.facts import CorrectionFacts
+from ..situation.facts import SliceContent
 from .drawn_slices import EMPTY
 from .drawn_slices import DrawnSlices
 from .node_images import gridOf

@@ -12,7 +12,7 @@ import slicer
 
 from ...engine.errors import InputError
 from ...engine.images.geometry import Grid
-from ..facts import ImageFacts
+from ..situation.facts import ImageFacts
 from .node_images import gridOf
 from .node_images import ijkToLps
 from .node_images import labelImage

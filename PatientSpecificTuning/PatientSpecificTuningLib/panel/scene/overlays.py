@@ -8,11 +8,11 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from ..facts import CaseFacts
-from ..state import EXAMINATIONS
-from ..state import FOLLOWUP
-from ..state import Overlay
-from ..state import PanelState
+from ..situation.facts import CaseFacts
+from ..situation.state import EXAMINATIONS
+from ..situation.state import FOLLOWUP
+from ..situation.state import Overlay
+from ..situation.state import PanelState
 from . import corrections
 from . import result_nodes
 from .views import sliceNodeId

@@ -6,7 +6,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from ..state import Place
+from ..situation.state import Place
 from .removal import removeNode
 from .views import sliceNodeId
 

@@ -25,7 +25,7 @@ def loadSampleCase(name: str) -> dict[str, dict[str, Any]]:
     """
     from ...engine.cohort.sample_cases import sample_folder
     from ...engine.images.scan_files import find_examinations
-    from ..scans_state import examinationTitle
+    from ..situation.scans_state import examinationTitle
 
     found = find_examinations(sample_folder(name))
     loaded = {}

@@ -9,16 +9,16 @@ import slicer
 from numpy.typing import NDArray
 
 from ...engine.images.geometry import Grid
-from ..facts import Facts
-from ..places import axialPlane
-from ..places import sliceAt
-from ..places import sliceCentre
-from ..state import BASELINE
-from ..state import CORRECT
-from ..state import EXAMINATIONS
-from ..state import FOLLOWUP
-from ..state import RESULT
-from ..state import PanelState
+from ..situation.facts import Facts
+from ..situation.places import axialPlane
+from ..situation.places import sliceAt
+from ..situation.places import sliceCentre
+from ..situation.state import BASELINE
+from ..situation.state import CORRECT
+from ..situation.state import EXAMINATIONS
+from ..situation.state import FOLLOWUP
+from ..situation.state import RESULT
+from ..situation.state import PanelState
 from .overlays import Overlays
 from .place_marks import markPlaces
 from .segment_editor import SegmentEditor

@@ -15,9 +15,9 @@ import vtk
 from numpy.typing import NDArray
 from slicer.util import VTKObservationMixin
 
-from ..state import BASELINE
-from ..state import FOLLOWUP
-from ..state import Place
+from ..situation.state import BASELINE
+from ..situation.state import FOLLOWUP
+from ..situation.state import Place
 
 VIEW_NAMES = {BASELINE: "Baseline", FOLLOWUP: "Followup"}
 MILLISECONDS_TO_SETTLE, LATER_MILLISECONDS = 100, 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..state import PanelState
+from ..situation.state import PanelState
 
 
 class ChannelSection:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from ..state import CHANGED_SINCE
-from ..state import CORRECTED
-from ..state import RESULT
-from ..state import Allowed
-from ..state import PanelState
-from ..state import SliceRow
+from ..situation.state import CHANGED_SINCE
+from ..situation.state import CORRECTED
+from ..situation.state import RESULT
+from ..situation.state import Allowed
+from ..situation.state import PanelState
+from ..situation.state import SliceRow
 from .drawing import allow
 from .drawing import show
 

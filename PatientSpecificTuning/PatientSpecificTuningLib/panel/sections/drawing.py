@@ -6,7 +6,7 @@ from html import escape
 
 import qt
 
-from ..state import Allowed
+from ..situation.state import Allowed
 
 PURPOSE = "purpose"
 ROW_HEIGHT = 24

@@ -8,7 +8,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from ..state import PanelState
+from ..situation.state import PanelState
 from .drawing import allow
 
 LESION_FILES = ("NIfTI (*.nii.gz)", "NRRD (*.nrrd)", "Segmentation (*.seg.nrrd)")

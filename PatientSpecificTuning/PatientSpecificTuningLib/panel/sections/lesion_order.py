@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..state import LesionRow
+from ..situation.state import LesionRow
 
 # The order of the table's columns.
 VALUES = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import qt
 from slicer.i18n import tr as _
 
-from ..state import LesionRow
-from ..state import PanelState
+from ..situation.state import LesionRow
+from ..situation.state import PanelState
 from .drawing import fillSelector
 from .drawing import plainTip
 from .drawing import prepareTable

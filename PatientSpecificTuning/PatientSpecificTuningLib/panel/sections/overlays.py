@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qt
 
-from ..state import PanelState
+from ..situation.state import PanelState
 
 # As the overlays are drawn in the views.
 SWATCHES = {"outlines": "#00e5ff", "compared": "#ff9800"}

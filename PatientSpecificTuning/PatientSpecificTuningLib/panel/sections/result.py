@@ -5,8 +5,8 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from ..state import CORRECT
-from ..state import PanelState
+from ..situation.state import CORRECT
+from ..situation.state import PanelState
 from .drawing import allow
 from .drawing import fillSelector
 from .drawing import plainTip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
-from ..state import CORRECT
-from ..state import Examination
-from ..state import PanelState
+from ..situation.state import CORRECT
+from ..situation.state import Examination
+from ..situation.state import PanelState
 from .drawing import allow
 from .drawing import bullets
 from .drawing import show

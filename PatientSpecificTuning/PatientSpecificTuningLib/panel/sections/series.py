@@ -5,8 +5,8 @@ from __future__ import annotations
 import qt
 from slicer.i18n import tr as _
 
-from ..state import PanelState
-from ..state import SeriesTarget
+from ..situation.state import PanelState
+from ..situation.state import SeriesTarget
 from .drawing import prepareTable
 from .drawing import setCell
 

@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 from ...engine.errors import InputError
 from ..case_folder import casesFolder
 from ..case_folder import setCasesFolder
-from ..cases import deleteCase
-from ..cases import listCases
+from ..situation.cases import deleteCase
+from ..situation.cases import listCases
 from .drawing import prepareTable
 from .drawing import setCell
 from .drawing import show

@@ -5,8 +5,8 @@ from __future__ import annotations
 import qt
 import slicer
 
-from ..state import CORRECT
-from ..state import RESULT
+from ..situation.state import CORRECT
+from ..situation.state import RESULT
 
 
 class Shortcuts:

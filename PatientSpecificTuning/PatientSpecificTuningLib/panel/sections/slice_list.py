@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from slicer.i18n import tr as _
 
-from ..state import CHANGED_SINCE
-from ..state import CORRECTED
-from ..state import IN_PROGRESS
-from ..state import PanelState
-from ..state import SliceRow
+from ..situation.state import CHANGED_SINCE
+from ..situation.state import CORRECTED
+from ..situation.state import IN_PROGRESS
+from ..situation.state import PanelState
+from ..situation.state import SliceRow
 from .drawing import prepareTable
 from .drawing import setCell
 

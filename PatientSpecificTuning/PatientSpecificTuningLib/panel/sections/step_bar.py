@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..state import CORRECT
-from ..state import RESULT
-from ..state import SCANS
-from ..state import STEPS
-from ..state import Allowed
-from ..state import PanelState
+from ..situation.state import CORRECT
+from ..situation.state import RESULT
+from ..situation.state import SCANS
+from ..situation.state import STEPS
+from ..situation.state import Allowed
+from ..situation.state import PanelState
 from .drawing import allow
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import qt
 from slicer.i18n import tr as _
 
-from ..state import FAILURE
-from ..state import WARNING
-from ..state import PanelState
-from ..state import Running
+from ..situation.state import FAILURE
+from ..situation.state import WARNING
+from ..situation.state import PanelState
+from ..situation.state import Running
 from .drawing import allow
 
 FULL = 1000

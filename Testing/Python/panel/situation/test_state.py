@@ -6,15 +6,15 @@ import dataclasses
 from typing import Any
 
 import pytest
-from PatientSpecificTuningLib.panel.conclusions import stateOf
-from PatientSpecificTuningLib.panel.correct_state import fingerprint
-from PatientSpecificTuningLib.panel.facts import Facts
-from PatientSpecificTuningLib.panel.facts import SliceContent
-from PatientSpecificTuningLib.panel.state import CHANGED_SINCE
-from PatientSpecificTuningLib.panel.state import CORRECTED
-from PatientSpecificTuningLib.panel.state import IN_PROGRESS
-from PatientSpecificTuningLib.panel.state import UNTOUCHED
-from PatientSpecificTuningLib.panel.state import Running
+from PatientSpecificTuningLib.panel.situation.conclusions import stateOf
+from PatientSpecificTuningLib.panel.situation.correct_state import fingerprint
+from PatientSpecificTuningLib.panel.situation.facts import Facts
+from PatientSpecificTuningLib.panel.situation.facts import SliceContent
+from PatientSpecificTuningLib.panel.situation.state import CHANGED_SINCE
+from PatientSpecificTuningLib.panel.situation.state import CORRECTED
+from PatientSpecificTuningLib.panel.situation.state import IN_PROGRESS
+from PatientSpecificTuningLib.panel.situation.state import UNTOUCHED
+from PatientSpecificTuningLib.panel.situation.state import Running
 from situations import GRID
 from situations import case
 from situations import corrections

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from ..engine.tuning.slice_proposal import SliceProposal
+from ...engine.tuning.slice_proposal import SliceProposal
 from .facts import CorrectionFacts
 from .facts import Facts
 from .places import sliceCentre

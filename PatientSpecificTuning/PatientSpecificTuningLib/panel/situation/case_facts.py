@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from ..engine import workflow
-from ..engine.case.case import Case
-from ..engine.case.layout import RESULT_JSON
-from ..engine.case.layout import TUNED_JSON
-from ..engine.case.layout import case_exists
-from ..engine.errors import InputError
-from ..engine.judging.evaluation import EVALUATION
-from ..engine.lesions.alignment import TRANSFORM
-from ..engine.network.prepared import BASE_PROBABILITY
-from ..engine.tuning.slice_proposal import SliceProposal
+from ...engine import workflow
+from ...engine.case.case import Case
+from ...engine.case.layout import RESULT_JSON
+from ...engine.case.layout import TUNED_JSON
+from ...engine.case.layout import case_exists
+from ...engine.errors import InputError
+from ...engine.judging.evaluation import EVALUATION
+from ...engine.lesions.alignment import TRANSFORM
+from ...engine.network.prepared import BASE_PROBABILITY
+from ...engine.tuning.slice_proposal import SliceProposal
 from .facts import CaseFacts
 from .facts import VersionFacts
 from .lesion_rows import lesionRows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.model.card import ModelCard
+from ...engine.model.card import ModelCard
 from .correct_state import belongingCorrections
 from .correct_state import correctionsOf
 from .correct_state import fingerprint

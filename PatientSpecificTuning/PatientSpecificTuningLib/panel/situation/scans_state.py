@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..engine.model.card import ModelCard
-from ..engine.model.card import Pathway
+from ...engine.model.card import ModelCard
+from ...engine.model.card import Pathway
 from .facts import Facts
 from .facts import ImageFacts
 from .problems import LESIONS

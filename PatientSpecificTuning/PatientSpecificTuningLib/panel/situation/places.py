@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.images.geometry import Grid
+from ...engine.images.geometry import Grid
 from .state import Place
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

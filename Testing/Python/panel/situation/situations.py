@@ -8,14 +8,14 @@ from typing import Any
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import SliceProposal
-from PatientSpecificTuningLib.panel.facts import CaseFacts
-from PatientSpecificTuningLib.panel.facts import CorrectionFacts
-from PatientSpecificTuningLib.panel.facts import Facts
-from PatientSpecificTuningLib.panel.facts import ImageFacts
-from PatientSpecificTuningLib.panel.facts import Settings
-from PatientSpecificTuningLib.panel.facts import SliceContent
-from PatientSpecificTuningLib.panel.facts import VersionFacts
-from PatientSpecificTuningLib.panel.state import LesionRow
+from PatientSpecificTuningLib.panel.situation.facts import CaseFacts
+from PatientSpecificTuningLib.panel.situation.facts import CorrectionFacts
+from PatientSpecificTuningLib.panel.situation.facts import Facts
+from PatientSpecificTuningLib.panel.situation.facts import ImageFacts
+from PatientSpecificTuningLib.panel.situation.facts import Settings
+from PatientSpecificTuningLib.panel.situation.facts import SliceContent
+from PatientSpecificTuningLib.panel.situation.facts import VersionFacts
+from PatientSpecificTuningLib.panel.situation.state import LesionRow
 
 GRID = Grid((40, 40, 6), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
 CARD = ModelCard()

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.lesions.comparison import CHANGE_TABLE
-from ..engine.lesions.results import LESION_TABLE
+from ...engine.lesions.comparison import CHANGE_TABLE
+from ...engine.lesions.results import LESION_TABLE
 from .places import mapped
 from .state import LesionRow
 from .state import Place

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from ..engine.model.card import ModelCard
-from ..engine.model.card import Pathway
+from ...engine.model.card import ModelCard
+from ...engine.model.card import Pathway
 from .facts import ImageFacts
 from .places import overlap
 from .state import BASELINE

@@ -8,9 +8,9 @@ from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
-from ..engine.images.geometry import Grid
-from ..engine.model.card import ModelCard
-from ..engine.tuning.slice_proposal import SliceProposal
+from ...engine.images.geometry import Grid
+from ...engine.model.card import ModelCard
+from ...engine.tuning.slice_proposal import SliceProposal
 from .state import BASELINE
 from .state import LesionRow
 from .state import Message

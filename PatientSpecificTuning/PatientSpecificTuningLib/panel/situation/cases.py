@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..engine.case.layout import CASE_NAME
-from ..engine.errors import InputError
-from ..engine.model.card import ModelCard
+from ...engine.case.layout import CASE_NAME
+from ...engine.errors import InputError
+from ...engine.model.card import ModelCard
 from .facts import ImageFacts
 from .problems import MASK
 from .problems import sequenceImages
