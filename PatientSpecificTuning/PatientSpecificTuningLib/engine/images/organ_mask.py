@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .deepbet_mask import PACKAGE
+from .deepbet_mask import deepbet_brain_mask
 from .geometry import Grid
 from .geometry import resample
 from .geometry import resample_labelmap
@@ -15,15 +19,31 @@ LARGEST_BRAIN_ML = 2300
 SMALLEST_BRAIN_ML = 500
 
 
+@dataclass(frozen=True)
+class BrainEstimate:
+    """An estimated brain mask.
+
+    Attributes:
+        mask: uint8 0/1 on the grid of the image.
+        package: what found it, where it was not this file.
+    """
+
+    mask: sitk.Image
+    package: str | None = None
+
+
 def estimate_brain_mask(image: sitk.Image, *, name: str = "image") -> sitk.Image:
-    """Estimate the brain from a FLAIR or T1 image, skull-stripped or of the whole head, without an atlas.
+    """The mask alone of `estimate_brain`; same arguments and errors."""
+    return estimate_brain(image, name=name).mask
 
-    In a skull-stripped image the brain is where there is signal. In a whole head, the brain is the piece that
-    remains when everything thinner than some millimetres (scalp, meninges, nerves) has been eroded away; the
-    erosion grows until a piece of a brain's size is left, and is then undone.
 
-    Returns:
-        uint8 0/1 on the grid of `image`.
+def estimate_brain(image: sitk.Image, *, name: str = "image") -> BrainEstimate:
+    """Estimate the brain from a FLAIR or T1 image, skull-stripped or of the whole head.
+
+    In a skull-stripped image the brain is where there is signal. In a whole head deepbet finds it where that package
+    is installed. Otherwise it is the piece that remains when everything thinner than some millimetres (scalp,
+    meninges, nerves) has been eroded away; the erosion grows until a piece of a brain's size is left, and is then
+    undone.
 
     Raises:
         InputError: nothing of a brain's size is found.
@@ -31,11 +51,15 @@ def estimate_brain_mask(image: sitk.Image, *, name: str = "image") -> sitk.Image
     coarse = resample(sitk.Cast(image, sitk.sitkFloat32), _isotropic(Grid.of(image)))
     signal = _largest(coarse > _background(coarse))
     signal = _filled(sitk.BinaryMorphologicalClosing(signal, _radius(4)))
-    brain = signal if _volume_ml(signal) < LARGEST_BRAIN_ML else _brain_in_head(coarse, signal)
+    whole_head = _volume_ml(signal) >= LARGEST_BRAIN_ML
+    learned = deepbet_brain_mask(image) if whole_head else None
+    if learned is not None and SMALLEST_BRAIN_ML <= _volume_ml(learned) < LARGEST_BRAIN_ML:
+        return BrainEstimate(learned, PACKAGE)
+    brain = _brain_in_head(coarse, signal) if whole_head else signal
     if brain is None or _volume_ml(brain) < SMALLEST_BRAIN_ML:
         message = f"No brain was found in the {name}; give a brain mask."
         raise InputError(message)
-    return resample_labelmap(brain, Grid.of(image))
+    return BrainEstimate(resample_labelmap(brain, Grid.of(image)))
 
 
 def _brain_in_head(coarse: sitk.Image, head: sitk.Image) -> sitk.Image | None:
@@ -86,4 +110,4 @@ def _radius(millimetres: float) -> list[int]:
 
 
 def _volume_ml(mask: sitk.Image) -> float:
-    return float(sitk.GetArrayViewFromImage(mask).sum()) * _SPACING_MM**3 / 1000
+    return float(sitk.GetArrayViewFromImage(mask).sum()) * Grid.of(mask).voxel_volume_mm3 / 1000

@@ -25,7 +25,7 @@ from .geometry import working_grid
 from .motion_correction import correct_motion
 from .motion_correction import corrected_sequences
 from .normalization import normalized
-from .organ_mask import estimate_brain_mask
+from .organ_mask import estimate_brain
 from .registration import align
 
 GRID_TOLERANCE_MM = 0.1
@@ -165,8 +165,12 @@ def _organ_mask(
 ) -> sitk.Image:
     require_organ_mask(name, given, card)
     if given is None:
-        notes.append(f"The brain mask of the {name} was estimated; look at it before you trust the result.")
-        given = estimate_brain_mask(reference, name=f"{name} {card.pathways[0].sequence}")
+        estimate = estimate_brain(reference, name=f"{name} {card.pathways[0].sequence}")
+        by = f" by {estimate.package}" if estimate.package else ""
+        notes.append(
+            f"The brain mask of the {name} was estimated{by}; look at it before you trust the result."
+        )
+        given = estimate.mask
     else:
         check_geometry(given, f"{name} organ mask")
     if not sitk.GetArrayViewFromImage(given).any():
