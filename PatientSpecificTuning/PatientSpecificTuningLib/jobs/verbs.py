@@ -104,6 +104,12 @@ def decide(progress: Progress, case: str, choice: str, by: str = "", number: str
     return review.decide(case, choice, by=by, number=number)
 
 
+def set_registration(progress: Progress, case: str, transform: str | None = None) -> Answer:
+    """Take the alignment of the examinations from a file, or find it anew; the next result uses it."""
+    del progress
+    return review.set_registration(case, transform).as_dict()
+
+
 def report(progress: Progress, case: str, number: str = "current", output: str | None = None) -> Answer:
     """Write the report of a result."""
     return dict(review.report(case, number=number, output=output, progress=progress))
@@ -123,6 +129,7 @@ VERBS = {
         remove,
         judge,
         decide,
+        set_registration,
         report,
     )
 }

@@ -67,3 +67,4 @@ class PanelParameters:
     showWorkingImages: Annotated[bool, Default(False)]
     uncertaintyOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
     uncertaintyThreshold: Annotated[float, WithinRange(0, 0.25), Default(0.03)]
+    alignmentBlend: Annotated[float, WithinRange(0, 1), Default(0.5)]

@@ -47,6 +47,7 @@ class Session(VTKObservationMixin):
         self._facts, self._state = Facts(), PanelState()
         self._isDirty, self._isRefreshing = True, False
         self._message, self.selectedLesion, self.device = Message(), "", ""
+        self.isAligning = False
         self.reader = FactReader()
         self.stage = Stage(self.changed)
         self._soon = _timer(0, self._refreshNow)
@@ -187,6 +188,7 @@ class Session(VTKObservationMixin):
             running=self.requests.running,
             message=self._message,
             selectedLesion=self.selectedLesion,
+            isAligning=self.isAligning,
             device=self.device,
         )
 

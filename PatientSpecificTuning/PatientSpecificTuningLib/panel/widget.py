@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import slicer
 
+from .sections.alignment import AlignmentSection
 from .sections.cases_folder import CasesFolderSection
 from .sections.channel import ChannelSection
 from .sections.correct import CorrectSection
@@ -14,6 +15,7 @@ from .sections.export import ExportSection
 from .sections.lesion_table import LesionTable
 from .sections.model_line import ModelSection
 from .sections.overlays import OverlaysSection
+from .sections.provenance import ProvenanceSection
 from .sections.result import ResultSection
 from .sections.scans import ScansSection
 from .sections.series import SeriesSection
@@ -62,6 +64,8 @@ class Panel:
             ResultSection(ui, logic),
             lesions,
             OverlaysSection(ui),
+            AlignmentSection(ui, logic),
+            ProvenanceSection(ui),
             ExportSection(ui, logic),
             ChannelSection(ui, logic),
             Strip(ui, logic),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PatientSpecificTuningLib.panel.sections.lesion_order import apart
 from PatientSpecificTuningLib.panel.sections.lesion_order import kept
 from PatientSpecificTuningLib.panel.sections.lesion_order import ordered
 from PatientSpecificTuningLib.panel.situation.state import LesionRow
@@ -48,3 +49,14 @@ def test_lesions_without_a_value_come_last_whichever_way_is_sorted() -> None:
 
 def test_the_order_of_the_result_stays_until_a_heading_is_clicked() -> None:
     assert ordered(ROWS, -1, descending=False) == list(ROWS)
+
+
+def test_doubtful_changes_are_told_from_sure_ones_and_from_stable_lesions() -> None:
+    rows = (
+        _row("1", "new", None, 10.0, isSure=False),
+        _row("2", "stable", 20.0, 21.0, isSure=False),
+        _row("3", "grown", 30.0, 60.0, isSure=True),
+        _row("4", "new", None, 10.0),
+    )
+    sure, doubtful = apart(rows)
+    assert [_labels(sure), _labels(doubtful)] == [["2", "3", "4"], ["1"]]

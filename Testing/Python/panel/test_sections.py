@@ -19,6 +19,7 @@ from PatientSpecificTuningLib.panel.situation.state import Corrections
 from PatientSpecificTuningLib.panel.situation.state import LesionRow
 from PatientSpecificTuningLib.panel.situation.state import Message
 from PatientSpecificTuningLib.panel.situation.state import PanelState
+from PatientSpecificTuningLib.panel.situation.state import Provenance
 from PatientSpecificTuningLib.panel.situation.state import Review
 from PatientSpecificTuningLib.panel.situation.state import Running
 from PatientSpecificTuningLib.panel.situation.state import SliceRow
@@ -165,11 +166,46 @@ def test_lesions_are_listed_with_what_they_were_and_are(drawn: DrawnPanel) -> No
     assert cells[1] == ["b", "vanished", "90 mm\u00b3", "\u2013"]
 
 
-def test_a_change_that_may_be_chance_is_shown_with_a_question_mark(drawn: DrawnPanel) -> None:
-    unsure = _lesion("a", "grown", 50, 70, isSure=False, changeProbability=0.6)
-    drawn.draw(dataclasses.replace(REVIEWING, review=dataclasses.replace(REVIEWING.review, rows=(unsure,))))
-    assert drawn.ui.lesionTable.item(0, 1).text() == "grown?"
-    assert "60 %" in drawn.ui.lesionTable.item(0, 1).toolTip()
+def test_a_doubtful_change_is_folded_until_its_line_is_opened(drawn: DrawnPanel) -> None:
+    sure = _lesion("a", "new", None, 30, isSure=True)
+    doubtful = _lesion("b", "grown", 50, 70, isSure=False, changeProbability=0.6)
+    rows = (doubtful, sure)
+    drawn.draw(dataclasses.replace(REVIEWING, review=dataclasses.replace(REVIEWING.review, rows=rows)))
+    assert [drawn.ui.lesionTable.rowCount, drawn.ui.lesionTable.item(0, 0).text()] == [1, "a"]
+    assert drawn.ui.doubtfulButton.text.startswith("1 doubtful change")
+    drawn.ui.doubtfulButton.click()
+    assert drawn.ui.lesionTable.rowCount == 2
+    assert drawn.ui.lesionTable.item(1, 1).text() == "grown?"
+    assert "60 %" in drawn.ui.lesionTable.item(1, 1).toolTip()
+
+
+def test_the_cnn_that_was_chosen_cannot_be_chosen_again(drawn: DrawnPanel) -> None:
+    judged = dataclasses.replace(REVIEWING.review, decidable="0001", recommended="base")
+    drawn.draw(dataclasses.replace(REVIEWING, review=judged))
+    assert not drawn.ui.keepBaseButton.isHidden()
+    drawn.ui.keepBaseButton.click()
+    assert drawn.logic.commands == [("decide", "base")]
+    decided = dataclasses.replace(
+        judged, decided="base", decision="The base CNN is kept (decided 2020-01-31)."
+    )
+    drawn.draw(dataclasses.replace(REVIEWING, review=decided))
+    assert drawn.ui.keepBaseButton.isHidden()
+    assert not drawn.ui.useTunedButton.isHidden()
+    assert drawn.ui.decisionLabel.text == decided.decision
+
+
+def test_the_page_on_the_alignment_says_in_its_heading_whether_it_is_good(drawn: DrawnPanel) -> None:
+    poor = dataclasses.replace(REVIEWING.review, alignment="Alignment: poor.", isAligned=False)
+    drawn.draw(dataclasses.replace(REVIEWING, review=poor))
+    assert drawn.ui.resultTabs.tabText(1) == "Alignment: poor"
+    assert "Alignment: poor." in drawn.ui.summaryLabel.text
+
+
+def test_how_a_version_was_made_can_be_read_in_one_place(drawn: DrawnPanel) -> None:
+    made = Provenance((("Learned from", "corrected slices S 9.0 mm"),), (0.5, 0.2))
+    drawn.draw(dataclasses.replace(REVIEWING, review=dataclasses.replace(REVIEWING.review, provenance=made)))
+    assert "S 9.0 mm" in drawn.ui.provenanceText.toPlainText()
+    assert "0.500 to 0.200" in drawn.ui.lossTitle.text
 
 
 def test_walking_through_the_table_selects_lesion_after_lesion(drawn: DrawnPanel) -> None:

@@ -18,13 +18,13 @@ from ...engine.lesions.results import LESION_LABELS
 from ..scene.result_nodes import OUTLINES
 from ..scene.result_nodes import outlines
 from ..situation.state import LesionRow
+from .align import AlignCommands
 from .requirement import require
-from .review import ReviewCommands
 
 SUFFIXES = (".nii.gz", ".seg.nrrd", ".nrrd")
 
 
-class ExportCommands(ReviewCommands):
+class ExportCommands(AlignCommands):
     """What the user can take along."""
 
     def exportTable(self, path: str) -> None:

@@ -10,6 +10,7 @@ from ...engine.files.atomic import write_text
 from ...engine.images.volumes import write_volume
 from ..scene.node_images import labelImage
 from ..scene.result_nodes import removeResultNodes
+from ..scene.user import userName
 from ..situation.case_facts import JUDGED_AGAINST
 from ..situation.problems import LESIONS
 from ..situation.state import FOLLOWUP
@@ -41,6 +42,24 @@ class ReviewCommands(TuneCommands):
         removeResultNodes(Path(case) / "results" / number)
         arguments = {"case": case, "kind": "results", "number": number}
         self.requests.ask(_("Removing a version"), "remove", arguments, lambda answer: self._removed(number))
+
+    def decide(self, choice: str, *, waitForCompletion: bool = False) -> None:
+        """Record which CNN is used for this patient, and show what it finds; nothing is deleted.
+
+        Args:
+            choice: "base" or "tuned".
+
+        Raises:
+            InputError: nothing was tuned yet, or something runs.
+        """
+        require(self.state.canDecide)
+        tuned = self.state.review.decidable
+        arguments = {"case": self.state.caseFolder, "choice": choice, "by": userName(), "number": tuned}
+        self.requests.ask(
+            _("Recording the decision"), "decide", arguments, lambda answer: self._decided(choice, tuned)
+        )
+        if waitForCompletion:
+            self.requests.wait()
 
     def selectLesion(self, key: str) -> None:
         """Show a lesion in both examinations and mark it."""
@@ -76,6 +95,13 @@ class ReviewCommands(TuneCommands):
         self.requests.ask(_("Comparing with the known lesions"), "evaluate", arguments, judged)
         if waitForCompletion:
             self.requests.wait()
+
+    def _decided(self, choice: str, tuned: str) -> None:
+        wanted = "" if choice == "base" else tuned
+        shown = next((v.number for v in self.state.review.versions if v.tuned == wanted), "")
+        self._parameters.result = shown
+        self._refreshNow()
+        self.say(self.state.review.decision)
 
     def _removed(self, number: str) -> None:
         parameters = self._parameters

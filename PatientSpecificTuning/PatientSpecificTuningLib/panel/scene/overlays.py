@@ -15,6 +15,8 @@ from ..situation.state import Overlay
 from ..situation.state import PanelState
 from . import corrections
 from . import result_nodes
+from .hand_alignment import movedBaseline
+from .hand_alignment import shownAlignment
 from .views import sliceNodeId
 
 SMALLEST_SHOWN_SD = 1e-6
@@ -67,8 +69,8 @@ class Overlays:
         found = {}
         for examination in EXAMINATIONS:
             for overlay in state.overlays:
-                if overlay.examination == examination and overlay.role in ("image", "uncertainty"):
-                    node = _nodeOfRole(overlay, state)
+                if overlay.examination == examination and overlay.role in ("image", "uncertainty", "blend"):
+                    node = shownAlignment() if overlay.role == "blend" else _nodeOfRole(overlay, state)
                     if node is not None:
                         found[examination] = (node.GetID(), overlay.opacity)
         return found
@@ -92,6 +94,8 @@ def _folder(overlay: Overlay, state: PanelState) -> Path:
 def _nodeOf(overlay: Overlay, state: PanelState, case: CaseFacts | None):
     if overlay.role == "corrections":
         return slicer.mrmlScene.GetNodeByID(overlay.source)
+    if overlay.role == "blend":
+        return _blend(state, case)
     folder, version = _folder(overlay, state), _versionTitle(state, overlay.source)
     if overlay.role in (result_nodes.OUTLINES, result_nodes.COMPARED):
         return result_nodes.outlines(folder, overlay.role, version)
@@ -107,6 +111,13 @@ def _nodeOf(overlay: Overlay, state: PanelState, case: CaseFacts | None):
             folder, _("{examination} mask").format(examination=_title(state, overlay))
         )
     return _workingImage(folder, overlay, state, case)
+
+
+def _blend(state: PanelState, case: CaseFacts | None):
+    volume = slicer.mrmlScene.GetNodeByID(state.baseline.shownId) if state.baseline.shownId else None
+    if volume is None or case is None or not case.toBaseline:
+        return None
+    return movedBaseline(volume, case.folder, np.reshape(case.toBaseline, (4, 4)))
 
 
 def _workingImage(folder: Path, overlay: Overlay, state: PanelState, case: CaseFacts | None):

@@ -303,8 +303,9 @@ class Views(VTKObservationMixin):
         plane = to @ slicer.util.arrayFromVTKMatrix(source.GetSliceToRAS())
         current = slicer.util.arrayFromVTKMatrix(target.GetSliceToRAS())
         width, _height, depth = source.GetFieldOfView()
+        perPixel = width / max(source.GetDimensions()[0], 1)
         across, down = target.GetDimensions()[:2]
-        wanted = (width, width * down / across if across else width, depth)
+        wanted = (perPixel * across, perPixel * down, depth)
         if np.allclose(plane, current, atol=1e-6) and np.allclose(wanted, target.GetFieldOfView(), rtol=1e-6):
             return
         self._isFollowing = True

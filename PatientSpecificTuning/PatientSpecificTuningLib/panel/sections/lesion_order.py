@@ -8,6 +8,7 @@ from typing import Any
 
 from ..situation.state import LesionRow
 
+STABLE = "stable"
 # The order of the table's columns.
 VALUES = (
     lambda row: [int(number) for number in re.findall(r"\d+", row.label)],
@@ -26,6 +27,16 @@ def kept(rows: Sequence[LesionRow], change: str, smallestMm3: float) -> list[Les
         for row in rows
         if change in ("", row.change) and max(row.beforeMm3 or 0, row.afterMm3 or 0) >= smallestMm3
     ]
+
+
+def isDoubtful(row: LesionRow) -> bool:
+    """Whether the change is no larger than measuring again may show."""
+    return row.isSure is False and row.change != STABLE
+
+
+def apart(rows: Sequence[LesionRow]) -> tuple[list[LesionRow], list[LesionRow]]:
+    """Lesions that changed surely or not at all, and those whose change is doubtful."""
+    return [row for row in rows if not isDoubtful(row)], [row for row in rows if isDoubtful(row)]
 
 
 def ordered(rows: Sequence[LesionRow], column: int, descending: bool) -> list[LesionRow]:

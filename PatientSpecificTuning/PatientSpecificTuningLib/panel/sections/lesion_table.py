@@ -11,10 +11,13 @@ from .drawing import fillSelector
 from .drawing import plainTip
 from .drawing import prepareTable
 from .drawing import setCell
+from .lesion_order import apart
+from .lesion_order import isDoubtful
 from .lesion_order import kept
 from .lesion_order import ordered
 
 COLORS = {"new": "#c0392b", "grown": "#c07000", "shrunk": "#2e9b48", "vanished": "#2e86c1"}
+KNOWN_COLOR, DOUBTFUL_COLOR = "#202020", "#808080"
 ALL = ""
 
 
@@ -37,6 +40,7 @@ class LesionTable:
         header.connect("sectionClicked(int)", logic.guarded(self._sortBy))
         self.table.connect("currentCellChanged(int,int,int,int)", logic.guarded(self._choose))
         ui.changeFilter.connect("currentIndexChanged(int)", logic.guarded(lambda index: self._filter()))
+        ui.doubtfulButton.connect("toggled(bool)", logic.guarded(self._unfold))
         ui.sizeFilter.connect("valueChanged(int)", logic.guarded(lambda size: self._filter()))
 
     def update(self, state: PanelState) -> None:
@@ -67,14 +71,28 @@ class LesionTable:
     def _fill(self) -> None:
         change = self.ui.changeFilter.currentData or ALL
         rows = kept(self._all, change, self.ui.sizeFilter.value)
-        self._rows = ordered(rows, self._column, self._isDescending)
+        sure, doubtful = (ordered(part, self._column, self._isDescending) for part in apart(rows))
+        self._offerDoubtful(len(doubtful))
+        self._rows = sure + doubtful if self.ui.doubtfulButton.checked else sure
         self._isDrawing = True
         self.table.setRowCount(len(self._rows))
         for i, row in enumerate(self._rows):
             for column, text in enumerate(_cells(row)):
-                setCell(self.table, i, column, text, COLORS.get(row.change, "") if column == 1 else "")
+                setCell(self.table, i, column, text, _color(row, column))
             self.table.item(i, 1).setToolTip(plainTip(_howSure(row)))
         self._isDrawing = False
+
+    def _offerDoubtful(self, count: int) -> None:
+        """One line stands for the doubtful changes until it is opened."""
+        button = self.ui.doubtfulButton
+        button.setVisible(count > 0)
+        one = _("1 doubtful change, no larger than measuring again may show")
+        many = _("{count} doubtful changes, no larger than measuring again may show").format(count=count)
+        button.text = one if count == 1 else many
+
+    def _unfold(self, isOpen: bool) -> None:
+        self.ui.doubtfulButton.arrowType = qt.Qt.DownArrow if isOpen else qt.Qt.RightArrow
+        self._filter()
 
     def _filter(self) -> None:
         if not self._isDrawing:
@@ -111,6 +129,12 @@ def _cells(row: LesionRow) -> tuple[str, ...]:
         "" if row.growth is None else f"{100 * row.growth:+.0f} %",
         "" if row.uncertainty is None else f"{row.uncertainty:.3f}",
     )
+
+
+def _color(row: LesionRow, column: int) -> str:
+    if isDoubtful(row):
+        return DOUBTFUL_COLOR
+    return COLORS.get(row.change, KNOWN_COLOR) if column == 1 else KNOWN_COLOR
 
 
 def _howSure(row: LesionRow) -> str:

@@ -24,6 +24,8 @@ class ResultSection:
         ui.comparedSelector.connect("activated(int)", logic.guarded(self._chooseCompared))
         ui.removeResultButton.connect("clicked()", logic.guarded(self._remove))
         ui.judgeButton.connect("clicked()", logic.guarded(lambda: logic.evaluate()))
+        ui.keepBaseButton.connect("clicked()", logic.guarded(lambda: logic.decide("base")))
+        ui.useTunedButton.connect("clicked()", logic.guarded(lambda: logic.decide("tuned")))
         ui.backButton.connect("clicked()", logic.guarded(lambda: logic.showStep(CORRECT)))
 
     def update(self, state: PanelState) -> None:
@@ -39,11 +41,30 @@ class ResultSection:
         shown = next((version for version in review.versions if version.number == review.shown), None)
         outdated = shown is not None and shown.correctionsChanged
         since = _("Corrections changed since; go back and show the result again.") if outdated else ""
-        said = (review.sentence or state.canReview.reason, since, review.registration)
+        moved = (
+            _("The alignment changed since; choose Use this alignment once more.")
+            if review.isAlignmentOld
+            else ""
+        )
+        poor = "" if review.isAligned else review.alignment
+        said = (review.sentence or state.canReview.reason, since, moved, poor)
         show(ui.summaryLabel, "\n".join(filter(None, said)))
         show(ui.verdictLabel, "\n".join(filter(None, (review.verdict, review.judged))))
+        self._drawDecision(state)
         allow(ui.judgeButton, state.canEvaluate)
+        # Known lesions are seldom there; the table needs the room.
+        ui.judgeButton.setVisible(bool(state.followup.images) and bool(state.followup.images[-1].nodeId))
         allow(ui.backButton, state.canCorrect)
+
+    def _drawDecision(self, state: PanelState) -> None:
+        """Two buttons until somebody decided, the better one bold; then who did, and the other one to think again."""
+        review, ui = state.review, self.ui
+        show(ui.decisionLabel, review.decision)
+        for choice, button in (("base", ui.keepBaseButton), ("tuned", ui.useTunedButton)):
+            button.setVisible(bool(review.decidable) and review.decided != choice)
+            allow(button, state.canDecide)
+            isBold = review.recommended == choice and not review.decided
+            button.styleSheet = "font-weight: bold" if isBold else ""
 
     def _choose(self, index: int) -> None:
         self.logic.chooseVersion(self.ui.resultSelector.itemData(index))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from ...engine.case.layout import TUNED_JSON
 from ...engine.case.layout import case_exists
 from ...engine.errors import InputError
 from ...engine.judging.evaluation import EVALUATION
+from ...engine.lesions.alignment import QUALITY
 from ...engine.lesions.alignment import TRANSFORM
 from ...engine.network.prepared import BASE_PROBABILITY
 from ...engine.tuning.slice_proposal import SliceProposal
+from ...engine.verdict.verdict import DECISION
+from ...engine.verdict.verdict import VERDICT
 from .facts import CaseFacts
 from .facts import VersionFacts
 from .lesion_rows import lesionRows
@@ -29,14 +33,14 @@ from .state import BASELINE
 from .state import FOLLOWUP
 from .state import LesionRow
 
-JUDGED_AGAINST, VERDICT = "judged_against.txt", "verdict.json"
+JUDGED_AGAINST = "judged_against.txt"
 
 
 class CaseReader:
     """Reads one case after the other; every file is parsed once for each of its time stamps."""
 
     def __init__(self) -> None:
-        self._parsed: dict[Path, tuple[Any, Any]] = {}
+        self._parsed: dict[tuple[Path, Hashable], tuple[Any, Any]] = {}
 
     def read(self, folder: Path, wanted: Callable[[tuple[VersionFacts, ...]], str]) -> CaseFacts:
         """The case in a folder, empty where there is none yet.
@@ -63,6 +67,7 @@ class CaseReader:
             grids={name: record.user_grid for name, record in case.examinations.items()},
             workingGrids={name: record.working_grid for name, record in case.examinations.items()},
             toBaseline=toBaseline,
+            alignment=self._json(folder / QUALITY),
             versions=versions,
             proposals=() if baseline is None else self._proposals(case),
             lesions=self._lesions(case, wanted(versions), toBaseline),
@@ -83,6 +88,7 @@ class CaseReader:
             evaluation=self._json(folder / EVALUATION),
             reference=self._once(folder / JUDGED_AGAINST, _text) or "",
             verdict=self._json(tuned / VERDICT),
+            decision=self._json(tuned / DECISION),
         )
 
     def _proposals(self, case: Case) -> tuple[SliceProposal, ...]:
@@ -95,7 +101,9 @@ class CaseReader:
             return ()
         folder = case.folder / "results" / number
         matrix = np.reshape(toBaseline, (4, 4)) if toBaseline else None
-        return self._once(folder / RESULT_JSON, lambda path: lesionRows(path.parent, matrix), "lesions") or ()
+        return (
+            self._once(folder / RESULT_JSON, lambda path: lesionRows(path.parent, matrix), toBaseline) or ()
+        )
 
     def _matrix(self, path: Path) -> tuple[float, ...]:
         return self._once(path, transformMatrix) or ()
@@ -103,13 +111,13 @@ class CaseReader:
     def _json(self, path: Path) -> Mapping[str, Any]:
         return self._once(path, _values) or {}
 
-    def _once(self, path: Path, parse: Callable[[Path], Any], what: str = "") -> Any:
-        """What `parse` makes of a file, None where there is no such file."""
+    def _once(self, path: Path, parse: Callable[[Path], Any], given: Hashable = None) -> Any:
+        """What `parse` makes of a file and of what else it is given, None where there is no such file."""
         try:
             status = path.stat()
         except OSError:
             return None
-        stamp, key = (status.st_mtime_ns, status.st_size), path / what
+        stamp, key = (status.st_mtime_ns, status.st_size), (path, given)
         if key not in self._parsed or self._parsed[key][0] != stamp:
             self._parsed[key] = (stamp, parse(path))
         return self._parsed[key][1]

@@ -101,6 +101,8 @@ def _allowed(
         "canExport": Allowed(noResult),
         "canRemoveVersion": Allowed(noResult or wait),
         "canStartAgain": Allowed(notPrepared or wait),
+        "canDecide": Allowed(noResult or wait or _whyNotDecide(review)),
+        "canAlign": Allowed(noResult or wait),
         "canSeeWorkingImages": Allowed(notPrepared),
     }
 
@@ -111,6 +113,10 @@ def _whyNotTune(corrections: Corrections) -> str:
     if any(row.status == CHANGED_SINCE for row in corrections.rows):
         return _("The marked slices changed since; mark again what shall count.")
     return _("Correct at least one slice with a lesion and mark it first.")
+
+
+def _whyNotDecide(review: Review) -> str:
+    return "" if review.decidable else _("The CNN was not tuned to this patient yet.")
 
 
 def _isNewSince(facts: Facts, corrections: Corrections) -> bool:

@@ -86,6 +86,7 @@ class VersionFacts:
     Attributes:
         reference: content of the known lesions that it was compared with.
         verdict: whether its tuning helped, as the engine judges it; empty where it was not asked.
+        decision: who chose the base or the tuned CNN upon it; empty where nobody did.
     """
 
     number: str
@@ -94,6 +95,7 @@ class VersionFacts:
     evaluation: Mapping[str, Any] = field(default_factory=nothing)
     reference: str = ""
     verdict: Mapping[str, Any] = field(default_factory=nothing)
+    decision: Mapping[str, Any] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class CaseFacts:
         grids: grid of the first sequence as the user gave it, by examination.
         workingGrids: the grids that the CNN sees the examinations on.
         toBaseline: matrix 4 x 4 from the follow-up's points to the baseline's, RAS mm, row by row; empty while unknown.
+        alignment: how well that brings them together, as the engine measured it; empty while unknown.
         problem: one sentence where it cannot be read.
     """
 
@@ -114,6 +117,7 @@ class CaseFacts:
     grids: Mapping[str, Grid] = field(default_factory=nothing)
     workingGrids: Mapping[str, Grid] = field(default_factory=nothing)
     toBaseline: tuple[float, ...] = ()
+    alignment: Mapping[str, Any] = field(default_factory=nothing)
     versions: tuple[VersionFacts, ...] = ()
     proposals: tuple[SliceProposal, ...] = ()
     lesions: tuple[LesionRow, ...] = ()
@@ -146,6 +150,7 @@ class Settings:
     comparedOpacity: float = 1.0
     uncertaintyOpacity: float = 0.7
     uncertaintyThreshold: float = 0.03
+    alignmentBlend: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -157,6 +162,7 @@ class Facts:
         card: of the chosen model, None where it cannot be read; `modelProblem` says why.
         shownIds: the node that views show, by examination; another than the chosen one for a series.
         shownSlice: the slice of the working grid that the baseline's view shows, None outside or elsewhere.
+        isAligning: the user looks at how baseline and follow-up lie on each other.
     """
 
     images: Mapping[str, ImageFacts] = field(default_factory=nothing)
@@ -170,6 +176,7 @@ class Facts:
     shownIds: Mapping[str, str] = field(default_factory=nothing)
     shownSlice: int | None = None
     selectedLesion: str = ""
+    isAligning: bool = False
     running: Running | None = None
     message: Message = field(default_factory=Message)
     isUsersLayout: bool = False

@@ -30,6 +30,8 @@ def overlaysOf(facts: Facts, step: str, corrections: Corrections, review: Review
 
 def _results(facts: Facts, step: str, review: Review) -> list[Overlay]:
     chosen, shown, found = facts.settings, review.shown, []
+    if step == RESULT and review.isAligning:
+        return [Overlay("blend", FOLLOWUP, "", chosen.alignmentBlend)]
     if step == RESULT:
         if chosen.showCompared and review.compared:
             found.append(Overlay("compared", FOLLOWUP, review.compared, chosen.comparedOpacity))

@@ -11,26 +11,29 @@ from .facts import Facts
 from .facts import VersionFacts
 from .lesion_rows import changeTitle
 from .problems import LESIONS
+from .provenance import provenanceOf
 from .scans_state import isPrepared
 from .state import FOLLOWUP
 from .state import Review
 from .state import Version
 from .words import tr as _
 
+KINDS = ("new", "grown", "shrunk", "vanished", "merged", "split", "stable")
 METRICS = ("dice", "avd", "hd95", "recall", "tpr", "fpc", "f1")
 
 
 def shownVersion(versions: tuple[VersionFacts, ...], wanted: str) -> str:
-    """The number of the version that is shown: the chosen one, the newest of a tuned CNN, or the base CNN's."""
+    """The number of the version that is shown: the chosen one, the newest tuned one that is not rejected, or the base."""
     numbers = [version.number for version in versions]
-    tuned = [version.number for version in versions if version.run.get("tuned") is not None]
-    return next(iter([wanted] * (wanted in numbers) + tuned + numbers), "")
+    tuned = [version.number for version in versions if _isTuned(version) and not _isRejected(version)]
+    base = [version.number for version in versions if not _isTuned(version)]
+    return next(iter([wanted] * (wanted in numbers) + tuned + base + numbers), "")
 
 
 def comparedVersion(versions: tuple[VersionFacts, ...], shown: str, wanted: str) -> str:
     """The number of the version it is compared with: the chosen one, otherwise the base CNN's; empty without."""
     others = [version for version in versions if version.number != shown]
-    base = [version.number for version in others if version.run.get("tuned") is None]
+    base = [version.number for version in others if not _isTuned(version)]
     return next(iter([v.number for v in others if v.number == wanted] + base), "")
 
 
@@ -58,9 +61,48 @@ def reviewOf(facts: Facts) -> Review:
         if facts.selectedLesion in {row.key for row in facts.case.lesions}
         else "",
         overlays=frozenset(overlays | ({"uncertainty"} if _hasUncertainty(version) else set())),
-        verdict=str(version.verdict.get("sentence", "")),
-        registration=_registration(version),
+        alignment=_alignment(version),
+        isAligned=bool(_registration(version).get("good", True)),
+        isAlignmentOld=_isAlignmentOld(facts.case.alignment, version),
+        isAligning=facts.isAligning,
+        provenance=provenanceOf(version, facts.case.workingGrid),
+        **_judgement(versions, version),
     )
+
+
+def _isTuned(version: VersionFacts) -> bool:
+    return version.run.get("tuned") is not None
+
+
+def _isRejected(version: VersionFacts) -> bool:
+    return version.decision.get("choice") == "base"
+
+
+def _judgement(versions: tuple[VersionFacts, ...], shown: VersionFacts) -> dict[str, str]:
+    """Whether the shown tuned CNN helped, or the newest one while the base CNN is shown, and what was decided."""
+    about = shown if _isTuned(shown) else next((v for v in versions if _isTuned(v)), None)
+    if about is None:
+        return {}
+    known = about.verdict.get("known", False)
+    return {
+        "verdict": str(about.verdict.get("sentence", "")),
+        "recommended": str(about.verdict.get("recommended", "")) if known else "",
+        "decidable": str(about.run["tuned"]),
+        "decided": str(about.decision.get("choice", "")),
+        "decision": _decision(about.decision),
+    }
+
+
+def _decision(decision: Mapping[str, Any]) -> str:
+    if not decision:
+        return ""
+    chosen = {
+        "base": _("The base CNN is kept"),
+        "tuned": _("The patient-specific CNN is used"),
+    }.get(str(decision.get("choice")), "")
+    day, by = str(decision.get("at", ""))[:10], str(decision.get("by", ""))
+    who = _("decided by {name}, {day}").format(name=by, day=day) if by else _("decided {day}").format(day=day)
+    return f"{chosen} ({who})."
 
 
 def _version(facts: Facts, version: VersionFacts) -> Version:
@@ -68,6 +110,8 @@ def _version(facts: Facts, version: VersionFacts) -> Version:
     corrections = belongingCorrections(facts)
     learned = None if corrections is None or tuned is None else corrections.learned.get(str(tuned))
     title = _("Base CNN") if tuned is None else _("Patient-specific CNN {number}").format(number=int(tuned))
+    if facts.case is not None and _isAlignmentOld(facts.case.alignment, version):
+        title = _("{version}, other alignment").format(version=title)
     return Version(
         number=version.number,
         title=title,
@@ -75,6 +119,7 @@ def _version(facts: Facts, version: VersionFacts) -> Version:
         lesions=int(version.run.get("lesions", 0)),
         volumeMl=float(version.run.get("volume_ml", 0.0)),
         isBase=tuned is None,
+        tuned="" if tuned is None else str(tuned),
         hasUncertainty=_hasUncertainty(version),
         judged=_judged(facts, version),
         correctionsChanged=learned is not None
@@ -107,14 +152,35 @@ def _sentence(version: VersionFacts) -> str:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {changeTitle(kind)}" for kind, count in counts.items() if count)
+    return ", ".join(f"{counts[kind]} {changeTitle(kind)}" for kind in KINDS if counts.get(kind))
 
 
-def _registration(version: VersionFacts) -> str:
-    registration = version.run.get("registration")
-    if not isinstance(registration, Mapping) or registration.get("good", True):
+def _registration(version: VersionFacts) -> Mapping[str, Any]:
+    found = version.run.get("registration")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _alignment(version: VersionFacts) -> str:
+    """How well the examinations lie on each other, in one line."""
+    quality = _registration(version)
+    overlap, edges = quality.get("organ_overlap"), quality.get("edge_distance_mm")
+    if not quality:
         return ""
-    return str(registration.get("sentence", ""))
+    if overlap is None or edges is None:
+        return _("Alignment: the organs of both examinations do not meet; move the baseline by hand.")
+    measured = _("organ overlap {overlap:.2f}, edges {edges:.1f} mm apart").format(
+        overlap=overlap, edges=edges
+    )
+    by = _(", by hand") if version.run.get("given_transform") else ""
+    if quality.get("good", True):
+        return _("Alignment{by}: good ({measured}).").format(by=by, measured=measured)
+    return _("Alignment{by}: poor ({measured}); look at it before you trust a change.").format(
+        by=by, measured=measured
+    )
+
+
+def _isAlignmentOld(now: Mapping[str, Any], version: VersionFacts) -> bool:
+    return bool(now) and now.get("given") != version.run.get("given_transform")
 
 
 def _judged(facts: Facts, version: VersionFacts) -> str:

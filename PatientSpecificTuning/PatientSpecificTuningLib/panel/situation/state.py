@@ -145,6 +145,7 @@ class Version:
     Attributes:
         number: by which commands name it.
         title: "Base CNN" or "Patient-specific CNN 2"; `details` how it was tuned.
+        tuned: number of the tuned CNN, empty for the base CNN.
         judged: how it agrees with the known lesions that are chosen now, empty where that is not known.
         correctionsChanged: whether corrections changed since it was tuned.
     """
@@ -156,6 +157,7 @@ class Version:
     volumeMl: float
     isBase: bool
     hasUncertainty: bool
+    tuned: str = ""
     judged: str = ""
     correctionsChanged: bool = False
 
@@ -193,6 +195,19 @@ class LesionRow:
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """How the shown version was made.
+
+    Attributes:
+        facts: title and value, as users read them.
+        loss: error on the corrected slices after each iteration, empty where nothing was tuned.
+    """
+
+    facts: tuple[tuple[str, str], ...] = ()
+    loss: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Review:
     """What step 3 shows.
 
@@ -202,7 +217,14 @@ class Review:
         sentence: the verdict in one or two lines, such as "12 lesions, 4.1 ml. Since the baseline: 2 new, 1 grown."
         judged: sentence on the comparison with known lesions, empty without.
         verdict: whether tuning helped on slices that it did not see, as the engine judges it; empty where not asked.
-        registration: a warning where baseline and follow-up do not lie well on each other, otherwise empty.
+        recommended: "base" or "tuned", which CNN the verdict speaks for; empty where it cannot know.
+        decidable: number of the tuned CNN that can be used or rejected; empty without one.
+        decided: "base" or "tuned" where somebody decided upon it; `decision` says who and when.
+        alignment: how well baseline and follow-up lie on each other, one line; empty while that is not known.
+        isAligned: False where change cannot be trusted because they do not.
+        isAlignmentOld: the shown version was made with another alignment than the one that is used now.
+        isAligning: the user looks at the alignment.
+        provenance: of the shown version.
         overlays: which check marks make sense now: subset of {"outlines", "compared", "detections", "uncertainty"}.
     """
 
@@ -212,7 +234,15 @@ class Review:
     sentence: str = ""
     judged: str = ""
     verdict: str = ""
-    registration: str = ""
+    recommended: str = ""
+    decidable: str = ""
+    decided: str = ""
+    decision: str = ""
+    alignment: str = ""
+    isAligned: bool = True
+    isAlignmentOld: bool = False
+    isAligning: bool = False
+    provenance: Provenance = Provenance()
     rows: tuple[LesionRow, ...] = ()
     selected: str = ""
     overlays: frozenset[str] = frozenset()
@@ -264,7 +294,7 @@ class Overlay:
 
     Attributes:
         role: "corrections", "outlines" of the shown version, "compared", "before" (lesions of the baseline), "detections",
-            "uncertainty", "organ" (mask that the CNN works in), "image" (what the CNN sees).
+            "uncertainty", "blend" (the other examination, as the alignment brings it here), "organ" (mask that the CNN works in), "image" (what the CNN sees).
         source: the segmentation node of corrections, otherwise the number of the version; empty for prepared images.
     """
 
@@ -329,6 +359,8 @@ class PanelState:
     canExport: Allowed = Allowed()
     canRemoveVersion: Allowed = Allowed()
     canStartAgain: Allowed = Allowed()
+    canDecide: Allowed = Allowed()
+    canAlign: Allowed = Allowed()
     canSeeWorkingImages: Allowed = Allowed()
 
     @property

@@ -297,3 +297,62 @@ def test_a_missing_model_is_said_and_another_can_still_be_chosen() -> None:
 
 def test_the_same_facts_give_the_same_state() -> None:
     assert stateOf(reviewed()) == stateOf(reviewed())
+
+
+def test_a_rejected_cnn_gives_way_to_the_base_cnn() -> None:
+    decision = {"choice": "base", "by": "Anna", "at": "2020-01-31T10:00:00+00:00", "tuned": "0001"}
+    tuned = dataclasses.replace(version("0002", "0001"), decision=decision)
+    review = stateOf(reviewed(case=case(versions=(tuned, version("0001"))))).review
+    assert review.shown == "0001"
+    assert (review.decidable, review.decided) == ("0001", "base")
+    assert "Anna, 2020-01-31" in review.decision
+
+
+def test_the_verdict_speaks_for_a_cnn_only_where_it_can_know() -> None:
+    for known, recommended in ((True, "base"), (False, "")):
+        verdict = {"known": known, "recommended": "base", "sentence": "..."}
+        tuned = dataclasses.replace(version("0002", "0001"), verdict=verdict)
+        review = stateOf(reviewed(case=case(versions=(tuned, version("0001"))))).review
+        assert review.recommended == recommended
+
+
+def test_without_a_tuned_cnn_there_is_nothing_to_decide() -> None:
+    state = stateOf(reviewed(case=case(versions=(version("0001"),))))
+    assert not state.canDecide
+    assert state.review.decidable == ""
+
+
+def test_the_alignment_is_said_in_one_line_with_its_figures() -> None:
+    quality = {"organ_overlap": 0.984, "edge_distance_mm": 0.42, "good": True}
+    review = stateOf(reviewed(case=case(versions=(version("0001", registration=quality),)))).review
+    assert review.alignment == "Alignment: good (organ overlap 0.98, edges 0.4 mm apart)."
+    poor = version("0001", registration={**quality, "good": False}, given_transform="a hash")
+    review = stateOf(reviewed(case=case(versions=(poor,)))).review
+    assert review.alignment.startswith("Alignment, by hand: poor")
+    assert not review.isAligned
+
+
+def test_a_version_of_another_alignment_says_so_in_its_title() -> None:
+    versions = (version("0002", given_transform="a hash"), version("0001"))
+    review = stateOf(reviewed(case=case(versions=versions, alignment={"given": "a hash"}))).review
+    assert [v.title for v in review.versions] == ["Base CNN", "Base CNN, other alignment"]
+
+
+def test_while_the_alignment_is_looked_at_nothing_else_lies_over_the_followup() -> None:
+    state = stateOf(reviewed(isAligning=True))
+    assert [(overlay.role, overlay.examination) for overlay in state.overlays] == [("blend", "followup")]
+
+
+def test_how_a_version_was_made_names_slices_as_the_views_do() -> None:
+    tuning = {
+        "slices": [3],
+        "annotation": "0123456789abcdef",
+        "settings": {"seed": 7},
+        "loss_history": [1, 0.5],
+    }
+    tuned = dataclasses.replace(version("0002", "0001"), tuning=tuning)
+    made = stateOf(reviewed(case=case(versions=(tuned,)))).review.provenance
+    facts = dict(made.facts)
+    assert facts["Learned from"] == "corrected slices S 9.0 mm (0123456789ab)"
+    assert facts["Settings"] == "seed 7"
+    assert made.loss == (1.0, 0.5)
