@@ -58,9 +58,7 @@ def removeAlignment() -> None:
 
 def _begin(volume, source: str, toBaseline: NDArray[np.float64]):
     toFollowup = np.linalg.inv(toBaseline)
-    node = slicer.mrmlScene.AddNewNodeByClass(
-        "vtkMRMLScalarVolumeNode", _("Baseline, as the alignment brings it")
-    )
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", _("Baseline, aligned"))
     # The voxels are shared; only where they lie is its own.
     node.SetAndObserveImageData(volume.GetImageData())
     placed = _placeOf(volume)

@@ -44,8 +44,8 @@ class AlignmentSection:
         if not self._sliders:
             kinds = slicer.qMRMLTransformSliders
             self._sliders = [
-                self._new(kinds.TRANSLATION, _("Shift (mm)"), LARGEST_SHIFT_MM),
-                self._new(kinds.ROTATION, _("Turn (degrees)"), LARGEST_ROTATION),
+                self._new(kinds.TRANSLATION, _("Shift the baseline (mm)"), LARGEST_SHIFT_MM),
+                self._new(kinds.ROTATION, _("Turn it (degrees)"), LARGEST_ROTATION),
             ]
         node = self.logic.handTransform()
         for sliders in self._sliders:
@@ -56,6 +56,7 @@ class AlignmentSection:
         sliders.TypeOfTransform = kind
         sliders.Title = title
         sliders.minMaxVisible = False
+        sliders.decimals = 1
         sliders.setMRMLScene(slicer.mrmlScene)
         sliders.minimum, sliders.maximum = -largest, largest
         self.ui.alignmentSliders.layout().addWidget(sliders)

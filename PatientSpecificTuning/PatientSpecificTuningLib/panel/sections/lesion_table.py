@@ -83,15 +83,12 @@ class LesionTable:
         self._isDrawing = False
 
     def _offerDoubtful(self, count: int) -> None:
-        """One line stands for the doubtful changes until it is opened."""
-        button = self.ui.doubtfulButton
-        button.setVisible(count > 0)
-        one = _("1 doubtful change, no larger than measuring again may show")
-        many = _("{count} doubtful changes, no larger than measuring again may show").format(count=count)
-        button.text = one if count == 1 else many
+        """One button stands for the doubtful changes until it is pressed."""
+        self.ui.doubtfulButton.setVisible(count > 0)
+        self.ui.doubtfulButton.text = _("+ {count} doubtful").format(count=count)
 
     def _unfold(self, isOpen: bool) -> None:
-        self.ui.doubtfulButton.arrowType = qt.Qt.DownArrow if isOpen else qt.Qt.RightArrow
+        del isOpen
         self._filter()
 
     def _filter(self) -> None:

@@ -12,7 +12,7 @@ from ..situation.state import PanelState
 from ..situation.state import Provenance
 from .drawing import show
 
-WIDTH, HEIGHT, MARGIN = 440, 90, 4
+WIDTH, HEIGHT, MARGIN = 420, 60, 4
 CURVE_COLOR, FRAME_COLOR = "#2e86c1", "#a0a0a0"
 
 
@@ -29,8 +29,8 @@ class ProvenanceSection:
         if made == self._drawn:
             return
         self._drawn = made
-        lines = [f"<p><b>{escape(title)}</b><br>{escape(text)}</p>" for title, text in made.facts]
-        self.ui.provenanceText.setHtml("".join(lines))
+        rows = [f"<tr><td><b>{escape(t)}</b></td><td>{escape(text)}</td></tr>" for t, text in made.facts]
+        self.ui.provenanceText.setHtml(f'<table cellpadding="2">{"".join(rows)}</table>')
         hasCurve = len(made.loss) > 1
         title = _("Error on the corrected slices while it learned: {first:.3f} to {last:.3f}")
         show(self.ui.lossTitle, title.format(first=made.loss[0], last=made.loss[-1]) if hasCurve else "")

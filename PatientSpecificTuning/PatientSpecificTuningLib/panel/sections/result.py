@@ -51,9 +51,11 @@ class ResultSection:
         show(ui.summaryLabel, "\n".join(filter(None, said)))
         show(ui.verdictLabel, "\n".join(filter(None, (review.verdict, review.judged))))
         self._drawDecision(state)
+        ui.verdictLabel.toolTip = plainTip(review.verdictDetails)
         allow(ui.judgeButton, state.canEvaluate)
-        # Known lesions are seldom there; the table needs the room.
-        ui.judgeButton.setVisible(bool(state.followup.images) and bool(state.followup.images[-1].nodeId))
+        # Known lesions are seldom there, and compared with once.
+        isKnown = bool(state.followup.images) and bool(state.followup.images[-1].nodeId)
+        ui.judgeButton.setVisible(isKnown and not review.judged)
         allow(ui.backButton, state.canCorrect)
 
     def _drawDecision(self, state: PanelState) -> None:

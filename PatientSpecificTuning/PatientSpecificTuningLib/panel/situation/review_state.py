@@ -31,10 +31,11 @@ def shownVersion(versions: tuple[VersionFacts, ...], wanted: str) -> str:
 
 
 def comparedVersion(versions: tuple[VersionFacts, ...], shown: str, wanted: str) -> str:
-    """The number of the version it is compared with: the chosen one, otherwise the base CNN's; empty without."""
+    """The number of the version it is compared with: the chosen one, otherwise the base CNN's or the newest; empty without."""
     others = [version for version in versions if version.number != shown]
     base = [version.number for version in others if not _isTuned(version)]
-    return next(iter([v.number for v in others if v.number == wanted] + base), "")
+    tuned = [version.number for version in others if _isTuned(version)]
+    return next(iter([v.number for v in others if v.number == wanted] + base + tuned), "")
 
 
 def reviewOf(facts: Facts) -> Review:
@@ -85,12 +86,38 @@ def _judgement(versions: tuple[VersionFacts, ...], shown: VersionFacts) -> dict[
         return {}
     known = about.verdict.get("known", False)
     return {
-        "verdict": str(about.verdict.get("sentence", "")),
+        "verdict": _verdict(about.verdict),
+        "verdictDetails": str(about.verdict.get("sentence", "")),
         "recommended": str(about.verdict.get("recommended", "")) if known else "",
         "decidable": str(about.run["tuned"]),
         "decided": str(about.decision.get("choice", "")),
         "decision": _decision(about.decision),
     }
+
+
+def _verdict(verdict: Mapping[str, Any]) -> str:
+    """The figures of the tuned CNN, with those of the base CNN behind each; the engine's own sentence is longer."""
+    base, tuned = verdict.get("base"), verdict.get("tuned")
+    if not verdict.get("known") or not isinstance(base, Mapping) or not isinstance(tuned, Mapping):
+        return str(verdict.get("sentence", ""))
+    text = _(
+        "On {count} unseen slices the patient-specific CNN finds {found} of {lesions} lesions"
+        " (base CNN {foundBefore}), {false} false ({falseBefore}), overlap {dice} ({diceBefore})."
+    )
+    return text.format(
+        count=len(verdict.get("slices") or ()),
+        found=tuned.get("found"),
+        lesions=base.get("lesions"),
+        foundBefore=base.get("found"),
+        false=tuned.get("false"),
+        falseBefore=base.get("false"),
+        dice=_share(tuned.get("dice")),
+        diceBefore=_share(base.get("dice")),
+    )
+
+
+def _share(value: float | None) -> str:
+    return "\u2013" if value is None else f"{value:.2f}"
 
 
 def _decision(decision: Mapping[str, Any]) -> str:

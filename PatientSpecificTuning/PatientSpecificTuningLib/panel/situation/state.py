@@ -217,6 +217,7 @@ class Review:
         sentence: the verdict in one or two lines, such as "12 lesions, 4.1 ml. Since the baseline: 2 new, 1 grown."
         judged: sentence on the comparison with known lesions, empty without.
         verdict: whether tuning helped on slices that it did not see, as the engine judges it; empty where not asked.
+        verdictDetails: the same in the engine's words.
         recommended: "base" or "tuned", which CNN the verdict speaks for; empty where it cannot know.
         decidable: number of the tuned CNN that can be used or rejected; empty without one.
         decided: "base" or "tuned" where somebody decided upon it; `decision` says who and when.
@@ -234,6 +235,7 @@ class Review:
     sentence: str = ""
     judged: str = ""
     verdict: str = ""
+    verdictDetails: str = ""
     recommended: str = ""
     decidable: str = ""
     decided: str = ""
