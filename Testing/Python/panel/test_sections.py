@@ -185,9 +185,7 @@ def test_the_cnn_that_was_chosen_cannot_be_chosen_again(drawn: DrawnPanel) -> No
     assert not drawn.ui.keepBaseButton.isHidden()
     drawn.ui.keepBaseButton.click()
     assert drawn.logic.commands == [("decide", "base")]
-    decided = dataclasses.replace(
-        judged, decided="base", decision="The base CNN is kept (decided 2020-01-31)."
-    )
+    decided = dataclasses.replace(judged, decided="base", decision="The base CNN is kept (2020-01-31).")
     drawn.draw(dataclasses.replace(REVIEWING, review=decided))
     assert drawn.ui.keepBaseButton.isHidden()
     assert not drawn.ui.useTunedButton.isHidden()

@@ -21,6 +21,7 @@ class AlignmentSection:
     def __init__(self, ui, logic) -> None:
         self.ui, self.logic = ui, logic
         self._sliders: list = []
+        self._bound = ""
         ui.resultTabs.connect("currentChanged(int)", logic.guarded(self._look))
         ui.useAlignmentButton.connect("clicked()", logic.guarded(lambda: logic.useAlignment()))
         ui.findAlignmentButton.connect("clicked()", logic.guarded(lambda: logic.findAlignment()))
@@ -28,7 +29,8 @@ class AlignmentSection:
     def update(self, state: PanelState) -> None:
         """Say how well they lie on each other, in the page and in its heading."""
         review = state.review
-        show(self.ui.alignmentLabel, review.alignment)
+        # A poor one is said above the pages already.
+        show(self.ui.alignmentLabel, review.alignment if review.isAligned else "")
         title = _tabTitle(review)
         if self.ui.resultTabs.tabText(TAB) != title:
             self.ui.resultTabs.setTabText(TAB, title)
@@ -41,13 +43,20 @@ class AlignmentSection:
         self.logic.lookAtAlignment(index == TAB)
 
     def _bind(self) -> None:
-        if not self._sliders:
-            kinds = slicer.qMRMLTransformSliders
-            self._sliders = [
-                self._new(kinds.TRANSLATION, _("Shift the baseline (mm)"), LARGEST_SHIFT_MM),
-                self._new(kinds.ROTATION, _("Turn it (degrees)"), LARGEST_ROTATION),
-            ]
+        """Sliders of the transform; new ones for another, since they keep their place when only the transform changes."""
         node = self.logic.handTransform()
+        bound = "" if node is None else node.GetID()
+        if bound == self._bound:
+            return
+        self._bound = bound
+        for sliders in self._sliders:
+            sliders.setParent(None)
+            sliders.deleteLater()
+        kinds = slicer.qMRMLTransformSliders
+        self._sliders = [
+            self._new(kinds.TRANSLATION, _("Shift the baseline (mm)"), LARGEST_SHIFT_MM),
+            self._new(kinds.ROTATION, _("Turn it (degrees)"), LARGEST_ROTATION),
+        ]
         for sliders in self._sliders:
             sliders.setMRMLTransformNode(node)
 

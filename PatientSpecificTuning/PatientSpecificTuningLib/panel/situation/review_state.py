@@ -128,7 +128,7 @@ def _decision(decision: Mapping[str, Any]) -> str:
         "tuned": _("The patient-specific CNN is used"),
     }.get(str(decision.get("choice")), "")
     day, by = str(decision.get("at", ""))[:10], str(decision.get("by", ""))
-    who = _("decided by {name}, {day}").format(name=by, day=day) if by else _("decided {day}").format(day=day)
+    who = f"{by}, {day}" if by else day
     return f"{chosen} ({who})."
 
 
@@ -201,7 +201,7 @@ def _alignment(version: VersionFacts) -> str:
     by = _(", by hand") if version.run.get("given_transform") else ""
     if quality.get("good", True):
         return _("Alignment{by}: good ({measured}).").format(by=by, measured=measured)
-    return _("Alignment{by}: poor ({measured}); look at it before you trust a change.").format(
+    return _("Alignment{by}: poor ({measured}); look before you trust a change.").format(
         by=by, measured=measured
     )
 
