@@ -12,6 +12,7 @@ from typing import Any
 import qt
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ..engine.errors import InputError
@@ -236,7 +237,10 @@ class Session(VTKObservationMixin):
     def _failed(self, sentence: str) -> None:
         for line in getattr(sentence, "log", ()):
             self.requests.log(line)
-        self.say(str(sentence), INFO if getattr(sentence, "kind", "") == "cancelled" else FAILURE)
+        if getattr(sentence, "kind", "") == "cancelled":
+            self.say(_("Cancelled; what was complete is kept."))
+        else:
+            self.say(str(sentence), FAILURE)
 
     def _logException(self) -> None:
         details = traceback.format_exc()

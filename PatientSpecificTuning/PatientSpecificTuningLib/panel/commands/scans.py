@@ -31,6 +31,7 @@ from ..situation.state import FAILURE
 from ..situation.state import SCANS
 from ..situation.state import STEPS
 from ..situation.state import UNTOUCHED
+from ..situation.state import WARNING
 from ..situation.state import PanelState
 from .requirement import require
 
@@ -183,6 +184,9 @@ class ScanCommands(Session):
             self._takeUp()
         elif not state.isPrepared:
             self._takenUp = ""
+            if earlier.isPrepared and _areChanged(earlier, state):
+                message = _("The images were changed since; undo that, or press Start to prepare them anew.")
+                self.say(message, WARNING)
 
     def ensureCorrections(self) -> None:
         """Begin the corrections of this baseline where there are none yet."""
@@ -261,3 +265,13 @@ class ScanCommands(Session):
     def _workerKnown(self, answer: dict) -> None:
         self.device = answer["device"]
         self.changed()
+
+
+def _areChanged(earlier: PanelState, now: PanelState) -> bool:
+    """Whether the same nodes hold other voxels, or lie elsewhere."""
+    before, after = (
+        [image for examination in state.examinations for image in examination.images]
+        for state in (earlier, now)
+    )
+    areSame = [image.nodeId for image in before] == [image.nodeId for image in after]
+    return areSame and [image.content for image in before] != [image.content for image in after]

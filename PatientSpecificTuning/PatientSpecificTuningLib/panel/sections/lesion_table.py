@@ -5,6 +5,7 @@ from __future__ import annotations
 import qt
 from slicer.i18n import tr as _
 
+from ..situation.lesion_rows import changeTitle
 from ..situation.state import LesionRow
 from ..situation.state import PanelState
 from .drawing import fillSelector
@@ -60,7 +61,7 @@ class LesionTable:
         counts: dict[str, int] = {}
         for row in self._all:
             counts[row.change] = counts.get(row.change, 0) + 1
-        titles = {row.change: row.changeTitle for row in self._all if row.change}
+        titles = {row.change: changeTitle(row.change) for row in self._all if row.change}
         entries = [(ALL, _("All lesions ({count})").format(count=len(self._all)))]
         entries += [(change, f"{title} ({counts[change]})") for change, title in titles.items()]
         chosen = self.ui.changeFilter.currentData or ALL

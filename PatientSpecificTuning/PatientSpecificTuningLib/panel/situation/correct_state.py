@@ -120,7 +120,7 @@ def correctionsOf(facts: Facts) -> Corrections:
 def _why(proposal: SliceProposal | None, isProposed: bool) -> str:
     if proposal is None or not isProposed:
         return _("added by you")
-    text = _("the CNN can learn much here") if proposal.rank == 1 else _("the CNN can learn here")
+    text = _("most useful to correct") if proposal.rank == 1 else _("useful to correct")
     return _("{number}. {why}").format(number=proposal.rank, why=text)
 
 

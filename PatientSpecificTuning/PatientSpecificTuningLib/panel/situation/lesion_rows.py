@@ -81,7 +81,7 @@ def _changed(
         key=f"change {number}",
         label=" + ".join(labels) if labels else "\u2013",
         change=row["change"],
-        changeTitle=changeTitle(row["change"]),
+        changeTitle=_titleOf(row["change"], before, after),
         beforeMm3=before if row["baseline_labels"] else None,
         afterMm3=after if labels else None,
         growth=after / before - 1 if before and after and labels else None,
@@ -92,6 +92,12 @@ def _changed(
         isSure={"1": True, "0": False}.get(row.get("sure", "")),
         changeProbability=_number(row, "probability"),
     )
+
+
+def _titleOf(change: str, before: float | None, after: float | None) -> str:
+    """A kind of change; a lesion that is smaller as a whole can have surely new tissue on one side."""
+    isSmaller = before is not None and after is not None and after < before
+    return _("grown in part") if change == "grown" and isSmaller else changeTitle(change)
 
 
 def _place(row: Row, prefix: str) -> Place | None:
