@@ -72,6 +72,11 @@ class Views(VTKObservationMixin):
         self._settling.setInterval(MILLISECONDS_TO_SETTLE)
         self._settling.connect("timeout()", self._settle)
         self._wanted: dict[str, tuple[Shown, Place | None]] = {}
+        self._resizing = qt.QTimer()
+        self._resizing.setSingleShot(True)
+        self._resizing.setInterval(0)
+        self._resizing.connect("timeout()", self._fitResized)
+        self._resized: set[str] = set()
 
     # The life of the module -------------------------------------------------------------------------------------
 
@@ -98,6 +103,8 @@ class Views(VTKObservationMixin):
         self._fitted.clear()
         self._wanted.clear()
         self._settling.stop()
+        self._resizing.stop()
+        self._resized.clear()
         self.removeObservers()
 
     @property
@@ -271,13 +278,22 @@ class Views(VTKObservationMixin):
         size = tuple(caller.GetDimensions())
         if self._sizes.get(examination) != size:
             self._sizes[examination] = size
-            if leader in self._fitted:
-                self._fitQuietly(leader)
-            self._follow(leader)
+            self._resized.add(leader)
+            self._resizing.start()
         else:
             if not self._wanted:
                 self._fitted.discard(leader)
             self._follow(examination)
+        self._moved()
+
+    def _fitResized(self) -> None:
+        """Not within the event: a slice node that is changed while it tells of a change keeps the former matrices."""
+        leaders, self._resized = self._resized, set()
+        for leader in leaders:
+            if self.isEntered and _sliceNode(leader) is not None:
+                if leader in self._fitted:
+                    self._fitQuietly(leader)
+                self._follow(leader)
         self._moved()
 
     def _fitQuietly(self, examination: str) -> None:
