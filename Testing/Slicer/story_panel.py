@@ -47,6 +47,10 @@ class StoryPanel:
         process = self.logic.requests._client._process
         return process._process.processId() if process is not None else 0
 
+    def end_worker(self) -> None:
+        """End the worker; the next request starts another."""
+        self.logic.requests._client.stop()
+
     # Waiting ----------------------------------------------------------------------------------------------------
 
     def pass_time(self, seconds: float) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import qt
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from ..engine.errors import InputError
@@ -25,6 +26,7 @@ from .situation.conclusions import stateOf
 from .situation.facts import Facts
 from .situation.state import FAILURE
 from .situation.state import INFO
+from .situation.state import WARNING
 from .situation.state import Message
 from .situation.state import PanelState
 
@@ -45,7 +47,7 @@ class Session(VTKObservationMixin):
         self.requests.failed.connect(self._failed)
         self.requests.logged.connect(self.logged)
         self._facts, self._state = Facts(), PanelState()
-        self._isDirty, self._isRefreshing = True, False
+        self._isDirty, self._isRefreshing, self._wasStopped = True, False, False
         self._message, self.selectedLesion, self.device = Message(), "", ""
         self.reader = FactReader()
         self.stage = Stage(self.changed)
@@ -107,10 +109,16 @@ class Session(VTKObservationMixin):
         self.reader.forget()
         self._watchScene()
         self.stage.connectScene()
+        if self._wasStopped and any(True for _node in self.reader.chosenNodes(self._parameters)):
+            self._message = Message(
+                _("A scene was loaded, so what ran was stopped; what is complete is kept."), WARNING
+            )
+        self._wasStopped = False
         self.changed()
 
     def disconnectScene(self) -> None:
         """Let go of the scene: what runs for it is stopped, and its answers are not heard."""
+        self._wasStopped = self._wasStopped or self.requests.isBusy
         self.requests.leaveScene()
         self.removeObservers()
         self._watched = ()
@@ -200,7 +208,8 @@ class Session(VTKObservationMixin):
 
     def _watchNodes(self) -> None:
         """Hear of voxels, places and strokes of exactly the nodes that are chosen now."""
-        chosen = tuple(self.reader.chosenNodes(self._parameters))
+        # One node may be chosen twice, which is a problem for the user but none here.
+        chosen = tuple(dict.fromkeys(self.reader.chosenNodes(self._parameters)))
         corrections = (
             slicer.mrmlScene.GetNodeByID(self._facts.corrections.nodeId) if self._facts.corrections else None
         )

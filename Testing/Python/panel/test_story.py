@@ -80,6 +80,8 @@ def test_from_the_sample_case_to_a_reloaded_scene(panel: OpenPanel, application)
     assert panel.state.review.sentence == sentence
     assert panel.state.corrections.learned == (position,)
     assert np.array_equal(panel.drawn(), drawn)
+    panel.press("correctStepButton")
+    assert [row for row in panel.state.corrections.rows if row.isShown]
 
 
 def test_cancelling_a_running_step_keeps_the_worker_and_leaves_nothing_half_written(

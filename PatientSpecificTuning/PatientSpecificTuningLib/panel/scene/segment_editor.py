@@ -28,6 +28,8 @@ class SegmentEditor:
             node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
             node.UnRegister(None)
             node.SetSingletonTag(NODE_TAG)
+            # A brush that is loaded before what it draws on cannot be taken up.
+            node.SetSaveWithScene(False)
             node = scene.AddNode(node)
         self._node = node
         self._widget.setMRMLSegmentEditorNode(node)
