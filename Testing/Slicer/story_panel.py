@@ -227,7 +227,9 @@ class StoryPanel:
         return nodes
 
     def prepare(self) -> None:
-        """Press Start and wait for both examinations."""
+        """Press Start and wait for both examinations, unless their case is prepared already."""
+        if self.state.isPrepared:
+            return
         self.press("startButton")
         self.pass_time(0.2)
         self.wait_until_idle()

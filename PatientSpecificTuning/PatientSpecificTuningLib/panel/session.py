@@ -29,6 +29,7 @@ from .situation.state import INFO
 from .situation.state import WARNING
 from .situation.state import Message
 from .situation.state import PanelState
+from .situation.state import Running
 
 MILLISECONDS_AFTER_STROKE = 300
 
@@ -43,7 +44,7 @@ class Session(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.stateChanged, self.logged = Signal(), Signal()
         self.requests = Requests(client)
-        self.requests.changed.connect(self.changed)
+        self.requests.changed.connect(self._runningChanged)
         self.requests.failed.connect(self._failed)
         self.requests.logged.connect(self.logged)
         self._facts, self._state = Facts(), PanelState()
@@ -198,6 +199,16 @@ class Session(VTKObservationMixin):
             device=self.device,
         )
 
+    def _runningChanged(self) -> None:
+        """Where a step only came further nothing else is read anew, which ten times a second would cost the worker's time."""
+        earlier, running = self._state, self.requests.running
+        if self._isDirty or _kind(earlier.running) != _kind(running):
+            self.changed()
+        elif running != earlier.running:
+            self._facts = dataclasses.replace(self._facts, running=running)
+            self._state = dataclasses.replace(earlier, running=running)
+            self.stateChanged(self._state)
+
     def _watchScene(self) -> None:
         self.removeObservers()
         self._watched = ()
@@ -250,6 +261,11 @@ class Session(VTKObservationMixin):
         logging.error(details)
         for line in details.splitlines():
             self.requests.log(line)
+
+
+def _kind(running: Running | None) -> bool | None:
+    """What else the panel shows and allows depends only on whether something runs, and whether somebody waits for it."""
+    return None if running is None else running.isAhead
 
 
 def _timer(milliseconds: int, action: Callable[[], None]):

@@ -1,4 +1,4 @@
-"""The whole work through the widgets, on the sample case, with the worker in a process of its own."""
+"""The whole work through the widgets, on tiny patients, with the worker in a process of its own."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ def _finish(panel: OpenPanel, application) -> int:
     return turns
 
 
-def test_from_the_sample_case_to_a_reloaded_scene(panel: OpenPanel, application) -> None:
+def test_from_the_images_to_a_reloaded_scene(panel: OpenPanel, application) -> None:
     from Standin.application import loadScene
     from Standin.application import saveScene
 
     panel.press("sampleButton")
-    panel.use_tiny_model(lesion_bias=-1.5)
+    assert panel.state.problems == ()
+    panel.choose_tiny_patient()
     assert panel.state.problems == ()
     panel.press("startButton")
     assert panel.ui.cancelButton.enabled
