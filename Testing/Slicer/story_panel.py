@@ -137,7 +137,8 @@ class StoryPanel:
         corrections = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
         display = corrections.GetDisplayNode()
         if not (display.GetVisibility() and display.GetSegmentVisibility(self.state.corrections.segmentId)):
-            message = "the corrections cannot be seen where they are painted"
+            seen = display.GetVisibility(), display.GetSegmentVisibility(self.state.corrections.segmentId)
+            message = f"the corrections cannot be seen where they are painted (node, segment: {seen})"
             raise AssertionError(message)
         self.ui.segmentEditor.setActiveEffectByName("Erase" if erase else "Paint")
         self.pass_time(0.1)

@@ -22,9 +22,6 @@ def putBeside(volume, nodes: list) -> None:
         child = hierarchy.GetItemByDataNode(node)
         if child and hierarchy.GetItemParent(child) != folder:
             hierarchy.SetItemParent(child, folder)
-        for segment in getSubjectHierarchyItemChildren(child) if child else ():
-            # Whoever owns it is asked about it when a scene is loaded, and segments ask for their node.
-            hierarchy.SetItemOwnerPluginName(segment, "Folder")
 
 
 def watchLoadedScenes() -> None:
@@ -38,13 +35,13 @@ def removeRemains() -> None:
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     if hierarchy is None:
         return
-    for folder in getSubjectHierarchyItemChildren(recursive=True):
-        if hierarchy.HasItemAttribute(folder, FOLDER):
-            for child in getSubjectHierarchyItemChildren(folder):
-                if hierarchy.GetItemDataNode(child) is None:
-                    hierarchy.RemoveItem(child, False, True)
-            if not getSubjectHierarchyItemChildren(folder):
-                hierarchy.RemoveItem(folder, False, True)
+    everything = getSubjectHierarchyItemChildren(recursive=True)
+    for folder in [item for item in everything if hierarchy.HasItemAttribute(item, FOLDER)]:
+        for child in getSubjectHierarchyItemChildren(folder):
+            if hierarchy.GetItemDataNode(child) is None:
+                hierarchy.RemoveItem(child, False, True)
+        if not getSubjectHierarchyItemChildren(folder):
+            hierarchy.RemoveItem(folder, False, True)
 
 
 def _folder(hierarchy, parent: int) -> int:
