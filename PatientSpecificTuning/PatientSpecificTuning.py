@@ -46,9 +46,11 @@ class PatientSpecificTuning(ScriptedLoadableModule):
 
 def addToApplication(settings: str) -> None:
     """Offer the sample cases in the Sample Data module, and the cases in the settings of the application."""
+    from PatientSpecificTuningLib.panel.scene.hierarchy import watchLoadedScenes
     from PatientSpecificTuningLib.panel.scene.sample_data import register
 
     register()
+    watchLoadedScenes()
     if slicer.util.mainWindow() is not None:
         from PatientSpecificTuningLib.panel.sections.settings_panel import addSettingsPanel
 

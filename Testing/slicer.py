@@ -15,6 +15,7 @@ from pathlib import Path
 TESTING = Path(__file__).resolve().parent
 MODULE = TESTING.parent / "PatientSpecificTuning"
 QUIT = "quit"
+STAGES = ("preparing", "correcting", "tuning", "reviewing")
 PATIENCE_S = 20.0
 
 
@@ -60,16 +61,22 @@ def is_alive(number: int) -> bool:
 def quits_without_leftovers(
     slicer: Path, variables: dict[str, str], options: list[str], limit_s: float
 ) -> bool:
-    """Whether the worker ends with a Slicer that quits while it works."""
+    """Whether the worker ends with a Slicer that quits, at each stage of the work."""
+    outcomes = [_quits(stage, slicer, variables, options, limit_s) for stage in STAGES]
+    return all(outcomes)
+
+
+def _quits(stage: str, slicer: Path, variables: dict[str, str], options: list[str], limit_s: float) -> bool:
     left = Path(variables["PST_STORY_LEFT"])
-    if launch(slicer, [QUIT], variables, options, limit_s) != 0 or not left.is_file():
-        print("Slicer did not come as far as to start the worker.", file=sys.stderr)
+    left.unlink(missing_ok=True)
+    if launch(slicer, [f"{QUIT} {stage}"], variables, options, limit_s) != 0 or not left.is_file():
+        print(f"Slicer did not come as far as {stage}.", file=sys.stderr)
         return False
     number, end = json.loads(left.read_text(encoding="utf-8")), time.monotonic() + PATIENCE_S
     while is_alive(number) and time.monotonic() < end:
         time.sleep(0.2)
     gone = not is_alive(number)
-    print(f"Quit while preparing: the worker {'has ended' if gone else 'still runs'}.")
+    print(f"Quit while {stage}: the worker {'has ended' if gone else 'still runs'}.")
     return gone
 
 

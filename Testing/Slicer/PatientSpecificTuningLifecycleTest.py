@@ -44,6 +44,68 @@ class PatientSpecificTuningLifecycleTest(StoryCase):
             self.panel.wait_until_idle()
             self.assertEqual(len([v for v in self.panel.state.review.versions if not v.isBase]), 1)
 
+    def test_a_scene_that_was_saved_with_its_result_is_painted_on(self) -> None:
+        self.review_patient()
+        path = self._saved_and_closed()
+        with self.step("loaded with the result in sight"):
+            self._load(path)
+            self.assertEqual(self.panel.state.step, "result")
+            self.assertEqual(len(self.panel.state.corrections.learned), 1)
+        with self.step("back to the corrections, and a stroke"):
+            self.panel.go_to("correct")
+            self._stroke_on_a_listed_slice()
+
+    def test_a_scene_that_was_saved_while_correcting_is_painted_on(self) -> None:
+        self.prepare_patient()
+        self.panel.go_to("correct")
+        path = self._saved_and_closed()
+        with self.step("loaded with the corrections in sight, and a stroke"):
+            self._load(path)
+            self.assertEqual(self.panel.state.step, "correct")
+            self._stroke_on_a_listed_slice()
+
+    def test_a_scene_is_imported_while_preparing(self) -> None:
+        self.choose_patient()
+        path = self.folder / "scene.mrb"
+        self.assertTrue(slicer.util.saveScene(str(path)))
+        with self.step("import while preparing"):
+            self.panel.press("startButton")
+            self.panel.wait_for(lambda: self.panel.state.running is not None, "runs", 20)
+            slicer.util.loadScene(str(path))
+            self.panel.pass_time(0.5)
+            self.assertIn("stopped", self.panel.said())
+            self.panel.wait_until_all_is_done(60)
+            self.assertEqual(self.unfinished_files(), [])
+        with self.step("start again"):
+            self.panel.prepare()
+
+    def _saved_and_closed(self) -> str:
+        path = self.folder / "scene.mrb"
+        with self.step("saved and closed"):
+            self.panel.wait_until_all_is_done(60)
+            self.assertTrue(slicer.util.saveScene(str(path)))
+            slicer.mrmlScene.Clear()
+            self.panel.pass_time(0.5)
+            self.assertEqual(self.panel.state.corrections.rows, ())
+        return str(path)
+
+    def _load(self, path: str) -> None:
+        slicer.util.loadScene(path)
+        self.panel.pass_time(1)
+        self.assertTrue(self.panel.state.isPrepared)
+
+    def _stroke_on_a_listed_slice(self) -> None:
+        """Paint and mark; painting on what is hidden would open a question of Slicer's, which `paint` refuses."""
+        self.panel.wait_for(
+            lambda: any(r.isShown for r in self.panel.state.corrections.rows), "a listed slice", 10
+        )
+        before = self.panel.drawn()
+        self.panel.paint()
+        self.assertNotEqual(self.panel.drawn(), before)
+        shown = next(row.slice for row in self.panel.state.corrections.rows if row.isShown)
+        self.panel.key("c")
+        self.assertEqual(self.panel.slice_status(shown), "corrected")
+
     def test_scene_is_closed_while_preparing(self) -> None:
         self.choose_patient()
         with self.step("close while preparing"):

@@ -13,7 +13,7 @@ MADE = "complete"
 
 
 def write(folder: Path) -> None:
-    """Two tiny patients and a model that finds something in both, below a folder."""
+    """Two tiny patients, a model that finds something in both and one that finds nothing, below a folder."""
     sys.path[:0] = [str(PACKAGE_ROOT), str(TESTING / "Python")]
     from patients import write_patient
     from patients import write_tiny_model
@@ -21,6 +21,7 @@ def write(folder: Path) -> None:
     write_patient(folder / "first", seed=1)
     write_patient(folder / "second", seed=7)
     write_tiny_model(folder / "model", lesion_bias=-1.0)
+    write_tiny_model(folder / "blind", lesion_bias=-20.0)
     (folder / MADE).write_text("", encoding="utf-8")
 
 

@@ -47,6 +47,10 @@ class StoryPanel:
         process = self.logic.requests._client._process
         return process._process.processId() if process is not None else 0
 
+    def end_worker(self) -> None:
+        """End the worker; the next request starts another."""
+        self.logic.requests._client.stop()
+
     # Waiting ----------------------------------------------------------------------------------------------------
 
     def pass_time(self, seconds: float) -> None:
@@ -133,7 +137,8 @@ class StoryPanel:
         corrections = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
         display = corrections.GetDisplayNode()
         if not (display.GetVisibility() and display.GetSegmentVisibility(self.state.corrections.segmentId)):
-            message = "the corrections cannot be seen where they are painted"
+            seen = display.GetVisibility(), display.GetSegmentVisibility(self.state.corrections.segmentId)
+            message = f"the corrections cannot be seen where they are painted (node, segment: {seen})"
             raise AssertionError(message)
         self.ui.segmentEditor.setActiveEffectByName("Erase" if erase else "Paint")
         self.pass_time(0.1)
@@ -223,7 +228,9 @@ class StoryPanel:
         return nodes
 
     def prepare(self) -> None:
-        """Press Start and wait for both examinations."""
+        """Press Start and wait for both examinations, unless their case is prepared already."""
+        if self.state.isPrepared:
+            return
         self.press("startButton")
         self.pass_time(0.2)
         self.wait_until_idle()

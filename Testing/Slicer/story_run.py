@@ -12,8 +12,8 @@ from pathlib import Path
 import slicer
 
 HERE = Path(__file__).resolve().parent
-STORIES = ("Story", "Lifecycle", "Complaints")
-QUIT = "quit"
+STORIES = ("Story", "Lifecycle", "Complaints", "Endurance")
+QUIT, LONG = "quit ", "Endurance"
 
 
 def run_tests(names: list[str]) -> bool:
@@ -22,21 +22,50 @@ def run_tests(names: list[str]) -> bool:
     suite = unittest.TestSuite()
     for story in STORIES:
         for group in loader.loadTestsFromName(f"PatientSpecificTuning{story}Test"):
-            suite.addTests(t for t in group if not names or any(name in t.id() for name in names))
+            suite.addTests(t for t in group if _is_wanted(t.id(), names))
     return unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite).wasSuccessful()
 
 
-def quit_while_preparing() -> bool:
-    """Leave Slicer with the worker at work; its process number is left in a file."""
+def _is_wanted(test: str, names: list[str]) -> bool:
+    """Whether a test was named; what takes long is never meant by naming nothing."""
+    return any(name in test for name in names) if names else LONG not in test
+
+
+def quit_while(stage: str) -> bool:
+    """Leave Slicer in the middle of the work; the number of the worker's process is left in a file."""
     from story_case import StoryCase
 
     class Leaving(StoryCase):
         def runTest(self) -> None:
-            self.choose_patient()
-            self.panel.press("startButton")
-            self.panel.wait_for(lambda: self.panel.worker_process_id() > 0, "the worker runs", 60)
+            with self.step(f"as far as {stage}"):
+                getattr(self, f"come_to_{stage}")()
+                self.panel.wait_for(lambda: self.panel.worker_process_id() > 0, "the worker runs", 60)
             left = Path(os.environ["PST_STORY_LEFT"])
             left.write_text(json.dumps(self.panel.worker_process_id()), encoding="utf-8")
+
+        def come_to_preparing(self) -> None:
+            self.choose_patient()
+            self.panel.press("startButton")
+            self.panel.wait_for(lambda: self.panel.state.running is not None, "runs", 60)
+
+        def come_to_correcting(self) -> None:
+            self.prepare_patient()
+            self.panel.go_to("correct")
+            self.panel.paint()
+
+        def come_to_tuning(self) -> None:
+            self.come_to_correcting()
+            self.panel.logic.parameters().iterations = 1000
+            self.panel.press("correctedButton")
+            self.panel.press("showResultButton")
+            self.panel.wait_for(
+                lambda: (r := self.panel.state.running) is not None and not r.isAhead and r.fraction,
+                "runs",
+                60,
+            )
+
+        def come_to_reviewing(self) -> None:
+            self.review_patient()
 
         def tearDown(self) -> None:
             # Nothing is ended tidily here: that is what Slicer has to do.
@@ -49,7 +78,8 @@ def main() -> None:
     sys.path.insert(0, str(HERE))
     arguments = json.loads(os.environ.get("PST_STORY_TESTS", "[]"))
     try:
-        passed = quit_while_preparing() if arguments == [QUIT] else run_tests(arguments)
+        stage = arguments[0].removeprefix(QUIT) if arguments[:1] and arguments[0].startswith(QUIT) else ""
+        passed = quit_while(stage) if stage else run_tests(arguments)
     except Exception:
         traceback.print_exc(file=sys.stdout)
         passed = False

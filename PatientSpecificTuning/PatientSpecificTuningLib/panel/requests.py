@@ -142,7 +142,9 @@ class Requests:
 
         def progressed(stage: str, fraction: float, secondsLeft: float | None) -> None:
             if scene == self._scene:
-                self._show(Running(progressText(title, stage), fraction, secondsLeft, isAhead))
+                # What makes way for a step that somebody waits for does not hide that step.
+                isUnasked = isAhead and not self.isBusy
+                self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
 
         self._client.request(
             verb, arguments, onResult=answered, onError=failed, onProgress=progressed, ahead=isAhead

@@ -26,8 +26,10 @@ from .situation.conclusions import stateOf
 from .situation.facts import Facts
 from .situation.state import FAILURE
 from .situation.state import INFO
+from .situation.state import WARNING
 from .situation.state import Message
 from .situation.state import PanelState
+from .situation.state import Running
 
 MILLISECONDS_AFTER_STROKE = 300
 
@@ -42,11 +44,11 @@ class Session(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.stateChanged, self.logged = Signal(), Signal()
         self.requests = Requests(client)
-        self.requests.changed.connect(self.changed)
+        self.requests.changed.connect(self._runningChanged)
         self.requests.failed.connect(self._failed)
         self.requests.logged.connect(self.logged)
         self._facts, self._state = Facts(), PanelState()
-        self._isDirty, self._isRefreshing = True, False
+        self._isDirty, self._isRefreshing, self._wasStopped = True, False, False
         self._message, self.selectedLesion, self.device = Message(), "", ""
         self.isAligning = False
         self.reader = FactReader()
@@ -109,10 +111,16 @@ class Session(VTKObservationMixin):
         self.reader.forget()
         self._watchScene()
         self.stage.connectScene()
+        if self._wasStopped and any(True for _node in self.reader.chosenNodes(self._parameters)):
+            self._message = Message(
+                _("A scene was loaded, so what ran was stopped; what is complete is kept."), WARNING
+            )
+        self._wasStopped = False
         self.changed()
 
     def disconnectScene(self) -> None:
         """Let go of the scene: what runs for it is stopped, and its answers are not heard."""
+        self._wasStopped = self._wasStopped or self.requests.isBusy
         self.requests.leaveScene()
         self.removeObservers()
         self._watched = ()
@@ -193,6 +201,16 @@ class Session(VTKObservationMixin):
             device=self.device,
         )
 
+    def _runningChanged(self) -> None:
+        """Where a step only came further nothing else is read anew, which ten times a second would cost the worker's time."""
+        earlier, running = self._state, self.requests.running
+        if self._isDirty or _kind(earlier.running) != _kind(running):
+            self.changed()
+        elif running != earlier.running:
+            self._facts = dataclasses.replace(self._facts, running=running)
+            self._state = dataclasses.replace(earlier, running=running)
+            self.stateChanged(self._state)
+
     def _watchScene(self) -> None:
         self.removeObservers()
         self._watched = ()
@@ -203,7 +221,8 @@ class Session(VTKObservationMixin):
 
     def _watchNodes(self) -> None:
         """Hear of voxels, places and strokes of exactly the nodes that are chosen now."""
-        chosen = tuple(self.reader.chosenNodes(self._parameters))
+        # One node may be chosen twice, which is a problem for the user but none here.
+        chosen = tuple(dict.fromkeys(self.reader.chosenNodes(self._parameters)))
         corrections = (
             slicer.mrmlScene.GetNodeByID(self._facts.corrections.nodeId) if self._facts.corrections else None
         )
@@ -247,6 +266,11 @@ class Session(VTKObservationMixin):
         logging.error(details)
         for line in details.splitlines():
             self.requests.log(line)
+
+
+def _kind(running: Running | None) -> bool | None:
+    """What else the panel shows and allows depends only on whether something runs, and whether somebody waits for it."""
+    return None if running is None else running.isAhead
 
 
 def _timer(milliseconds: int, action: Callable[[], None]):

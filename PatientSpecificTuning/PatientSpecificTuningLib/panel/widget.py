@@ -50,8 +50,9 @@ class Panel:
     def __init__(self, ui, logic) -> None:
         self.ui, self.logic = ui, logic
         self._guiTag: int | None = None
-        EditorLook(ui)
+        # What the editor offers is laid out for its node, so it needs one first.
         logic.attachEditor(ui.segmentEditor)
+        EditorLook(ui)
         lesions = LesionTable(ui, logic)
         self.sections = (
             StepBar(ui, logic),

@@ -1,4 +1,4 @@
-"""The whole work through the widgets, on the sample case, with the worker in a process of its own."""
+"""The whole work through the widgets, on tiny patients, with the worker in a process of its own."""
 
 from __future__ import annotations
 
@@ -46,12 +46,13 @@ def _finish(panel: OpenPanel, application) -> int:
     return turns
 
 
-def test_from_the_sample_case_to_a_reloaded_scene(panel: OpenPanel, application) -> None:
+def test_from_the_images_to_a_reloaded_scene(panel: OpenPanel, application) -> None:
     from Standin.application import loadScene
     from Standin.application import saveScene
 
     panel.press("sampleButton")
-    panel.use_tiny_model(lesion_bias=-1.5)
+    assert panel.state.problems == ()
+    panel.choose_tiny_patient()
     assert panel.state.problems == ()
     panel.press("startButton")
     assert panel.ui.cancelButton.enabled
@@ -80,6 +81,8 @@ def test_from_the_sample_case_to_a_reloaded_scene(panel: OpenPanel, application)
     assert panel.state.review.sentence == sentence
     assert panel.state.corrections.learned == (position,)
     assert np.array_equal(panel.drawn(), drawn)
+    panel.press("correctStepButton")
+    assert [row for row in panel.state.corrections.rows if row.isShown]
 
 
 def test_cancelling_a_running_step_keeps_the_worker_and_leaves_nothing_half_written(

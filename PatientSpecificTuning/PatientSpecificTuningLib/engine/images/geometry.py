@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -82,10 +83,8 @@ class Grid:
         )
 
     def corners(self) -> NDArray[np.float64]:
-        """Centres of the eight corner voxels, LPS mm, (8, 3)."""
-        last = np.asarray(self.size) - 1
-        indices = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), axis=-1).reshape(-1, 3)
-        return np.asarray(self.origin) + (indices * self.spacing) @ self.axes.T
+        """Centres of the eight corner voxels, LPS mm, (8, 3), read only."""
+        return _corners(self)
 
     def shows(self, image: sitk.Image) -> bool:
         """Whether any voxel of a mask, which is not empty, lies inside this grid."""
@@ -99,6 +98,16 @@ class Grid:
     def axes(self) -> NDArray[np.float64]:
         """Direction cosines, one column per axis."""
         return np.asarray(self.direction).reshape(3, 3)
+
+
+@lru_cache(maxsize=64)
+def _corners(grid: Grid) -> NDArray[np.float64]:
+    """Asked for whenever anything on the screen changes."""
+    last = np.asarray(grid.size) - 1
+    indices = np.stack(np.meshgrid(*[(0, end) for end in last], indexing="ij"), axis=-1).reshape(-1, 3)
+    corners = np.asarray(grid.origin) + (indices * grid.spacing) @ grid.axes.T
+    corners.flags.writeable = False
+    return corners
 
 
 def _count(value: Any) -> int:

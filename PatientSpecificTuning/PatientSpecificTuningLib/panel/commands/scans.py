@@ -30,7 +30,6 @@ from ..situation.state import CORRECT
 from ..situation.state import FAILURE
 from ..situation.state import SCANS
 from ..situation.state import STEPS
-from ..situation.state import UNTOUCHED
 from ..situation.state import WARNING
 from ..situation.state import PanelState
 from .requirement import require
@@ -163,10 +162,6 @@ class ScanCommands(Session):
         self._parameters.step = step
         self.stage.takeViewsBack()
         self._refreshNow()
-        if step == CORRECT and self.state.corrections.rows and self.stage.wantedSlice is None:
-            rows = self.state.corrections.rows
-            opened = next((row for row in rows if row.status == UNTOUCHED), rows[0])
-            self.stage.goToSlice(self.facts.case.workingGrid, opened.slice)
 
     def showViews(self) -> None:
         """Bring our views back after another layout was chosen."""

@@ -14,6 +14,7 @@ from ..situation.state import FOLLOWUP
 from ..situation.state import Overlay
 from ..situation.state import PanelState
 from . import corrections
+from . import hierarchy
 from . import result_nodes
 from .hand_alignment import movedBaseline
 from .hand_alignment import shownAlignment
@@ -49,9 +50,9 @@ class Overlays:
         _hideLegends(visible)
         for node, overlay in visible.values():
             _display(node, overlay, threshold)
-        _putBesideFollowup(
-            state, [node for node, overlay in visible.values() if overlay.role != "corrections"]
-        )
+        results = [node for node, overlay in visible.values() if overlay.role != "corrections"]
+        followup = state.followup.images[0].nodeId if state.followup.images else ""
+        hierarchy.putBeside(slicer.mrmlScene.GetNodeByID(followup) if followup else None, results)
 
     def redrawLegends(self) -> None:
         """A legend looks only when it changes whether its volume is in a view; call after views were filled."""
@@ -186,20 +187,3 @@ def _hideLegends(visible: dict) -> None:
             legend = slicer.modules.colors.logic().GetColorLegendDisplayNode(node)
             if legend is not None:
                 legend.SetVisibility(False)
-
-
-def _putBesideFollowup(state: PanelState, nodes: list) -> None:
-    """Keep the results in one folder of the subject hierarchy, beside the follow-up."""
-    hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
-    followup = (
-        slicer.mrmlScene.GetNodeByID(state.followup.images[0].nodeId) if state.followup.images else None
-    )
-    item = 0 if hierarchy is None or followup is None else hierarchy.GetItemByDataNode(followup)
-    if not item or not nodes:
-        return
-    parent, name = hierarchy.GetItemParent(item), _("Patient-specific tuning")
-    folder = hierarchy.GetItemChildWithName(parent, name) or hierarchy.CreateFolderItem(parent, name)
-    for node in nodes:
-        child = hierarchy.GetItemByDataNode(node)
-        if child and hierarchy.GetItemParent(child) != folder:
-            hierarchy.SetItemParent(child, folder)

@@ -7,24 +7,26 @@ import vtk
 from slicer.i18n import tr as _
 
 from ..situation.state import Place
-from .removal import removeNode
 from .views import sliceNodeId
 
 ROLE = "PatientSpecificTuning.PlaceMark"
 
 
 def markPlaces(places: dict[str, Place | None]) -> None:
-    """Mark a place in the views of each examination; None takes its mark away."""
+    """Mark a place in the views of each examination; None hides its mark."""
     for examination, place in places.items():
         node = _markOf(examination)
         if place is None:
             if node is not None:
-                removeNode(node)
+                node.GetDisplayNode().SetVisibility(False)
             continue
         node = node or _newMark(examination)
-        node.RemoveAllControlPoints()
-        node.AddControlPoint(vtk.vtkVector3d(*place))
+        if node.GetNumberOfControlPoints():
+            node.SetNthControlPointPosition(0, *place)
+        else:
+            node.AddControlPoint(vtk.vtkVector3d(*place))
         node.SetLocked(True)
+        node.GetDisplayNode().SetVisibility(True)
 
 
 def _markOf(examination: str):

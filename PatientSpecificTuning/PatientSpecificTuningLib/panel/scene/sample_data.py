@@ -68,10 +68,10 @@ def _nodesOf(loaded: dict[str, dict[str, Any]]) -> list:
 
 def _loaded(paths: list[Path], name: str):
     """A volume, or a sequence node where there are several."""
+    from ...engine.images.volumes import count_volumes
     from ...engine.images.volumes import read_sequence
     from .image_nodes import sequenceNode
 
-    images = read_sequence(paths, name)
-    if len(images) > 1:
-        return sequenceNode(images, name)
+    if sum(count_volumes(path, name) for path in paths) > 1:
+        return sequenceNode(read_sequence(paths, name), name)
     return slicer.util.loadVolume(str(paths[0]), {"name": name, "show": False})

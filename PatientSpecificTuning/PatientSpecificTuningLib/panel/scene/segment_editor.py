@@ -28,6 +28,8 @@ class SegmentEditor:
             node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
             node.UnRegister(None)
             node.SetSingletonTag(NODE_TAG)
+            # A brush that is loaded before what it draws on cannot be taken up.
+            node.SetSaveWithScene(False)
             node = scene.AddNode(node)
         self._node = node
         self._widget.setMRMLSegmentEditorNode(node)
@@ -44,6 +46,7 @@ class SegmentEditor:
         """Draw on a segment over a volume; what is edited already is left as it is, with its effect."""
         if self._node is None:
             self.attach()
+        _showForDrawing(segmentation, segmentId)
         wanted = (segmentation.GetID(), segmentId, volume.GetID())
         isHeld = (
             self._widget.segmentationNodeID() == wanted[0] and self._widget.sourceVolumeNodeID() == wanted[2]
@@ -69,3 +72,15 @@ class SegmentEditor:
         self._widget.uninstallKeyboardShortcuts()
         self._widget.setSegmentationNode(None)
         self._widget.setReadOnly(True)
+
+
+def _showForDrawing(segmentation, segmentId: str) -> None:
+    """Whatever hid it, a loaded scene or a click: a stroke on something hidden makes Slicer stop and ask."""
+    display = segmentation.GetDisplayNode()
+    if display is None:
+        segmentation.CreateDefaultDisplayNodes()
+        display = segmentation.GetDisplayNode()
+    if not display.GetVisibility():
+        display.SetVisibility(True)
+    if not display.GetSegmentVisibility(segmentId):
+        display.SetSegmentVisibility(segmentId, True)

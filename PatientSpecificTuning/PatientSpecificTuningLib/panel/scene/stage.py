@@ -18,6 +18,7 @@ from ..situation.state import CORRECT
 from ..situation.state import EXAMINATIONS
 from ..situation.state import FOLLOWUP
 from ..situation.state import RESULT
+from ..situation.state import UNTOUCHED
 from ..situation.state import PanelState
 from .overlays import Overlays
 from .place_marks import markPlaces
@@ -39,6 +40,8 @@ class Stage:
         self._overlays = Overlays()
         self._editor: SegmentEditor | None = None
         self._wantedSlice: int | None = None
+        # The case whose slices are corrected now, whose slice was gone to already.
+        self._opened = ""
         self._lastSlice: int | None = None
         self._grid: Grid | None = None
         self._marked: tuple = ()
@@ -63,6 +66,7 @@ class Stage:
         self._views.release()
         self._overlays.forget()
         self._wantedSlice, self._lastSlice, self._grid, self._marked = None, None, None, ()
+        self._opened = ""
 
     def enter(self) -> None:
         """The module is shown."""
@@ -87,11 +91,6 @@ class Stage:
         """Whether the user chose another layout than ours."""
         return self._views.isUsersLayout
 
-    @property
-    def wantedSlice(self) -> int | None:
-        """The slice that was gone to last; None where the corrections were not looked at yet."""
-        return self._wantedSlice
-
     def takeViewsBack(self) -> None:
         """Show our layout again."""
         self._views.takeBack()
@@ -114,8 +113,11 @@ class Stage:
 
     def follow(self, state: PanelState, facts: Facts) -> None:
         """Show what the state says; what is shown already is left alone."""
-        if not self.isEntered:
-            return
+        if self.isEntered:
+            self._show(state, facts)
+        self._openSlice(state, facts)
+
+    def _show(self, state: PanelState, facts: Facts) -> None:
         self._overlays.show(state, facts.case, facts.settings.uncertaintyThreshold)
         matrix = _matrix(facts)
         isTogether = state.step == RESULT or state.isPrepared
@@ -126,6 +128,18 @@ class Stage:
             self._overlays.redrawLegends()
         self._followEditor(state)
         self._followPlace(state)
+
+    def _openSlice(self, state: PanelState, facts: Facts) -> None:
+        """Go to a slice of the list whenever the corrections come into sight, also with a scene that was loaded."""
+        rows = state.corrections.rows
+        case = state.caseFolder if state.step == CORRECT and rows and facts.case is not None else ""
+        if case and case != self._opened:
+            listed = [row.slice for row in rows]
+            first = next((row.slice for row in rows if row.status == UNTOUCHED), listed[0])
+            self.goToSlice(
+                facts.case.workingGrid, self._wantedSlice if self._wantedSlice in listed else first
+            )
+        self._opened = case
 
     def _shown(self, state: PanelState, facts: Facts) -> dict[str, Shown]:
         over = self._overlays.foregrounds(state)

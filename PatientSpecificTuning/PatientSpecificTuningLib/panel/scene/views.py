@@ -196,6 +196,9 @@ class Views(VTKObservationMixin):
         composite, node = _compositeNode(examination), _sliceNode(examination)
         if composite is None or node is None:
             return
+        # They are made and filled anew, and Slicer cannot read the plane of an oblique one back.
+        node.SetSaveWithScene(False)
+        composite.SetSaveWithScene(False)
         key = (shown.volumeId, self._isMapped(examination))
         earlier = self._filled.get(examination)
         if composite.GetBackgroundVolumeID() != shown.volumeId:

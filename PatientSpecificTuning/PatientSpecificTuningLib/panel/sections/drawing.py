@@ -69,11 +69,14 @@ def prepareTable(table, titles: list[str], stretched: int) -> None:
 def setCell(table, row: int, column: int, text: str, color: str = "") -> None:
     """Show a text in a cell, made where there is none yet."""
     item = table.item(row, column)
-    if item is None:
+    isNew = item is None
+    if isNew:
         item = qt.QTableWidgetItem()
-        table.setItem(row, column, item)
     if item.text() != text:
         item.setText(text)
         item.setToolTip(plainTip(text))
     if color:
         item.setForeground(qt.QBrush(qt.QColor(color)))
+    if isNew:
+        # Last, since the table measures its columns after every change of an item that is in it.
+        table.setItem(row, column, item)
