@@ -14,7 +14,9 @@ def verdict(options: Options, progress: Progress | None) -> Answer:
     from ..engine import review
 
     found = review.judge(options.case, number=options.tuned, progress=progress)
-    return {name: found[name] for name in ("sentence", "recommended", "base", "tuned", "slices", "seconds")}
+    answer = {name: found[name] for name in ("sentence", "recommended", "base", "tuned", "slices", "seconds")}
+    injected = found["injected"]
+    return answer if injected is None else {**answer, "injected": injected["rows"]}
 
 
 def decide(options: Options, progress: Progress | None) -> Answer:

@@ -73,7 +73,9 @@ def verdict_sentence(tuned: str | None, verdict: Mapping[str, Any] | None) -> st
         return "The lesions were found by the base CNN, which was not tuned to this patient."
     if verdict is None:
         return "Whether the tuned CNN is better than the base CNN was not judged."
-    return str(verdict["sentence"])
+    injected = (verdict.get("injected") or {}).get("sentence", "")
+    said = str(verdict["sentence"])
+    return said if not injected or injected in said else f"{said} {injected}"
 
 
 def read_change(path: Path) -> list[dict[str, Any]]:
