@@ -17,6 +17,7 @@ from .case.case import CaseLike
 from .case.case import opened
 from .case.dates import parse_date
 from .case.provenance import now
+from .dicom.export import export_dicom
 from .errors import InputError
 from .fine_tuning import patch_folder
 from .images.registration_quality import RegistrationQuality
@@ -171,6 +172,23 @@ def report(
     case = opened(case)
     page = None if output is None else Path(output)
     return write_report(case, result(case, number), page, progress=progress)
+
+
+def export(case: CaseLike, folder: Path | str, *, number: str = "current") -> dict[str, str]:
+    """Write a result as DICOM that belongs to the study of its images: lesions.dcm and measurements.dcm.
+
+    Args:
+        folder: where both go; earlier ones there are replaced.
+        number: "current" or the number of a result.
+
+    Returns:
+        paths by "segmentation" and "report".
+
+    Raises:
+        InputError: there is no such result, a package is missing, or there are no DICOM images to refer to.
+    """
+    case = opened(case)
+    return export_dicom(case, result(case, number), Path(folder))
 
 
 def _tuned_version(case: Case, number: str) -> str:
