@@ -79,20 +79,20 @@ def _write(dataset: Dataset, path: Path) -> None:
 def _lesion_rows(path: Path) -> list[dict[str, Any]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError) as error:
+            rows = [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
+            if any(row["volume_mm3"] is None for row in rows):
+                message = "a lesion without a volume"
+                raise ValueError(message)
+            return rows
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         message = f"{path} is missing or damaged; segment again."
         raise InputError(message) from error
 
 
 def _changes(result: Result) -> dict[int, dict[str, Any]]:
     """Rows of the table of change by the number of the lesion; none where no change was looked for."""
-    try:
-        rows = read_change(result.change_table)
-        return {int(row["followup_labels"]): row for row in rows if row["followup_labels"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{result.change_table} is damaged; segment again."
-        raise InputError(message) from error
+    rows = read_change(result.change_table)
+    return {number: row for row in rows for number in map(int, row["followup_labels"].split())}
 
 
 def _number(text: str | None) -> float | None:

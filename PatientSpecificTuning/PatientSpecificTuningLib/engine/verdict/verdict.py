@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ..case.case import Case
 from ..case.provenance import now
 from ..errors import InputError
+from ..files import json_values
 from ..files.atomic import write_text
 from ..files.json_file import read_json_object
 from ..judging.detection import match_lesions
@@ -161,19 +163,34 @@ def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
 
 def read_verdict(folder: Path) -> dict[str, Any] | None:
     """The verdict on a tuned version, None where there is none or it is damaged."""
-    return _read(folder / VERDICT)
+    return _read(folder / VERDICT, _checked_verdict)
 
 
 def read_decision(folder: Path) -> dict[str, Any] | None:
     """Who decided what about a tuned version, None where nobody has."""
-    return _read(folder / DECISION)
+    return _read(folder / DECISION, _checked_decision)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
     try:
-        return read_json_object(path)
-    except (OSError, ValueError):
+        values = read_json_object(path)
+        check(values)
+    except (OSError, ValueError, KeyError):
         return None
+    return values
+
+
+def _checked_verdict(values: dict[str, Any]) -> None:
+    json_values.text(values["sentence"])
+    json_values.choice(values["recommended"], CHOICES)
+    if values.get("injected") is not None:
+        json_values.text(json_values.fields(values["injected"], json_values.anything)["sentence"])
+
+
+def _checked_decision(values: dict[str, Any]) -> None:
+    json_values.choice(values["choice"], CHOICES)
+    for name in ("by", "at"):
+        json_values.text(values[name])
 
 
 def decide(case: Case, number: str, choice: str, by: str) -> dict[str, Any]:
