@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -171,15 +170,4 @@ def _trial(
         binarize(base, organ, processing),
         binarize(tuned, organ, processing),
         np.array(spacing),
-    )
-
-
-def shuffled(trial: Trial) -> Trial:
-    """The same with both CNNs exchanged: a rule that prefers one of them shows here."""
-    return replace(
-        trial,
-        left_out_base=trial.left_out_tuned,
-        left_out_tuned=trial.left_out_base,
-        base=trial.tuned,
-        tuned=trial.base,
     )
