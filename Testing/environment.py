@@ -18,6 +18,8 @@ REQUIREMENTS = TESTING / "requirements.txt"
 OPTIONAL_REQUIREMENTS = {
     TESTING / "requirements-panel.txt": "slicer-core is not available here: the panel's tests are skipped.",
     TESTING / "requirements-motion.txt": "itk-elastix is not available here: motion cannot be corrected.",
+    TESTING
+    / "requirements-dicom.txt": "highdicom is not available here: results cannot be written as DICOM.",
 }
 ENVIRONMENT = REPOSITORY / ".venv"
 PACKAGE_ROOT = REPOSITORY / "PatientSpecificTuning"

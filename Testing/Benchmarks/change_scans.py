@@ -18,6 +18,8 @@ from PatientSpecificTuningLib.engine.network.folded_head import FoldedHead
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import LesionAppearance
 from PatientSpecificTuningLib.engine.phantoms.brain.lesion_synthesis import paste_lesions
+from PatientSpecificTuningLib.engine.phantoms.injection import fill_ellipsoid
+from PatientSpecificTuningLib.engine.phantoms.injection import random_radii
 from scipy import ndimage
 
 TURN_DEGREES, SHIFT_MM = 3.0, 4.0
@@ -153,7 +155,8 @@ def with_lesions(
         if any(np.linalg.norm(point - other) < APART_MM for other in taken):
             continue
         volume = wanted[len(volumes)]
-        ball = _ball(flair.shape, place, volume, sampling, rng)
+        radii = random_radii(volume, rng)
+        ball = fill_ellipsoid(flair.shape, place + rng.uniform(-0.5, 0.5, 3), radii, sampling)
         if (ball > 0.5).any() and (np.abs(smooth - 1) < 0.18)[ball > 0.3].mean() > 0.9:
             taken.append(point)
             occupancy = np.maximum(occupancy, ball)
@@ -173,32 +176,6 @@ def with_lesions(
         t1=None if raw.t1 is None else grid.image(new_t1 * t1_level),
     )
     return injected, numbers, volumes
-
-
-def _ball(
-    shape: tuple[int, ...],
-    place: NDArray[np.integer],
-    volume: float,
-    sampling: tuple[float, ...],
-    rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Part of each voxel that an ellipsoid of this volume fills, by supersampling."""
-    stretch = np.exp(rng.normal(0, 0.2, 3))
-    radii = np.cbrt(3 * volume / (4 * np.pi)) * stretch / np.cbrt(stretch.prod())
-    centre = place + rng.uniform(-0.5, 0.5, 3)
-    filled = np.zeros(shape, dtype=np.float32)
-    reach = np.ceil(radii / sampling).astype(int) + 1
-    box = tuple(slice(max(0, p - r), min(n, p + r + 1)) for p, r, n in zip(place, reach, shape, strict=True))
-    fine = 5
-    axes = [
-        (np.arange(b.start * fine, b.stop * fine) + 0.5) / fine - 0.5 - c
-        for b, c in zip(box, centre, strict=True)
-    ]
-    offsets = np.meshgrid(*axes, indexing="ij")
-    inside = sum((o * s / r) ** 2 for o, s, r in zip(offsets, sampling, radii, strict=True)) < 1
-    blocks = inside.reshape(*[n for b in box for n in (b.stop - b.start, fine)])
-    filled[box] = blocks.mean(axis=(1, 3, 5))
-    return filled
 
 
 def seen_by(network: DualPathwayNetwork, raw: RawScan, name: str) -> SeenScan:

@@ -30,12 +30,18 @@ from PatientSpecificTuningLib.engine.images.scan_files import ExaminationFiles
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
+from PatientSpecificTuningLib.engine.lesions.change import ChangeRow
+from PatientSpecificTuningLib.engine.lesions.change import write_change_table
 from PatientSpecificTuningLib.engine.model.card import read_model_card
+from PatientSpecificTuningLib.engine.report.content import read_change
+from PatientSpecificTuningLib.engine.report.content import verdict_sentence
 from PatientSpecificTuningLib.engine.study.design import Cohort
 from PatientSpecificTuningLib.engine.study.design import Design
 from PatientSpecificTuningLib.engine.study.design import Preparation
 from PatientSpecificTuningLib.engine.study.study_folder import Study
 from PatientSpecificTuningLib.engine.study.study_folder import open_study
+from PatientSpecificTuningLib.engine.verdict.verdict import read_decision
+from PatientSpecificTuningLib.engine.verdict.verdict import read_verdict
 from PatientSpecificTuningLib.jobs import messages
 from PatientSpecificTuningLib.jobs.worker import Worker
 
@@ -68,6 +74,7 @@ def targets(folder: Path) -> list[Target]:
     return [
         *_model(folder),
         *_case(folder),
+        *_trust(folder),
         *_cohort(folder),
         *_images(folder),
         *_arrays(folder),
@@ -96,6 +103,42 @@ def _case(folder: Path) -> list[Target]:
         case = _finished_case(folder / name)
         found.append(Target(name, case / file, mutated_json, lambda read=read, case=case: read(case), 10))
     return found
+
+
+def _trust(folder: Path) -> list[Target]:
+    """What surrounds a result: the verdict, the decision and the table of change."""
+    root = folder / "trust"
+    root.mkdir()
+    (root / "verdict.json").write_text(json.dumps(VERDICT))
+    (root / "decision.json").write_text(json.dumps(DECISION))
+    row = ChangeRow("grown", (1, 2), (3,), 20.0, 60.0, 40.0, 9.0, None, 0.99, 1, "merged", *[1.5] * 6)
+    write_change_table([row], root / "change.csv")
+    return [
+        Target("verdict", root / "verdict.json", mutated_json, lambda: _told(read_verdict(root)), 20),
+        Target("decision", root / "decision.json", mutated_json, lambda: _decided(read_decision(root)), 20),
+        Target(
+            "change table", root / "change.csv", mutated_bytes, lambda: read_change(root / "change.csv"), 20
+        ),
+    ]
+
+
+VERDICT = {
+    "known": True,
+    "better": True,
+    "recommended": "tuned",
+    "sentence": "It finds 2 of 3.",
+    "slices": [1, 2],
+    "injected": {"rows": [], "loses_too_many": False, "sentence": "Of 4 lesions it finds 3."},
+}
+DECISION = {"choice": "base", "by": "Reader", "at": "2026-01-31T10:00:00+00:00", "tuned": "0001"}
+
+
+def _told(verdict: dict | None) -> str:
+    return verdict_sentence("0001", verdict)
+
+
+def _decided(decision: dict | None) -> str:
+    return "" if decision is None else decision["choice"] + decision["by"] + decision["at"]
 
 
 def _tuned_of(case: Path) -> object:

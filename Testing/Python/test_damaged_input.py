@@ -32,7 +32,17 @@ VALUES = strategies.recursive(
     ),
     max_leaves=8,
 )
-JSON_READERS = ("model card", "case", "corrections", "result", "tuned version", "study", "manifest JSON")
+JSON_READERS = (
+    "model card",
+    "case",
+    "corrections",
+    "result",
+    "tuned version",
+    "study",
+    "manifest JSON",
+    "verdict",
+    "decision",
+)
 
 
 @pytest.fixture(scope="module")

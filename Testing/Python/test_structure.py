@@ -22,6 +22,7 @@ FLOORS = (
     {"study"},
     {"cohort"},
     {"workflow"},
+    {"dicom"},
     {"report"},
     {"verdict"},
     {"judging", "tuning", "training", "phantoms"},
@@ -249,7 +250,10 @@ def test_the_top_level_holds_only_what_an_extension_may_have() -> None:
     assert names <= allowed | {"output"}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-panel.txt", "requirements-motion.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.txt", "requirements-panel.txt", "requirements-motion.txt", "requirements-dicom.txt"],
+)
 def test_every_requirement_is_pinned_and_names_no_host(name: str) -> None:
     lines = (REPOSITORY / "Testing" / name).read_text(encoding="utf-8").splitlines()
     packages = [line for line in lines if line and not line.startswith("#")]

@@ -1,4 +1,4 @@
-"""The arguments of the verbs that surround a result: verdict, decide, dates, register and report."""
+"""The arguments of the verbs that surround a result: verdict, decide, dates, register, report and export."""
 
 from __future__ import annotations
 
@@ -42,6 +42,18 @@ def review_arguments(verb: Callable[..., argparse.ArgumentParser]) -> None:
         type=Path,
         metavar="FILE",
         help="the HTML file; by default report.html in the result's folder",
+    )
+    export = verb(
+        "export", review_verbs.export, "write the lesions of a result and their measurements as DICOM"
+    )
+    _case(export)
+    export.add_argument("--result", default="current", help="current, or the number of a result")
+    export.add_argument(
+        "--dicom",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where lesions.dcm (segmentation) and measurements.dcm (structured report, TID 1500) go",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the verbs that surround a result do: verdict, decide, dates, register and report."""
+"""What the verbs that surround a result do: verdict, decide, dates, register, report and export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ def verdict(options: Options, progress: Progress | None) -> Answer:
     from ..engine import review
 
     found = review.judge(options.case, number=options.tuned, progress=progress)
-    return {name: found[name] for name in ("sentence", "recommended", "base", "tuned", "slices", "seconds")}
+    answer = {name: found[name] for name in ("sentence", "recommended", "base", "tuned", "slices", "seconds")}
+    injected = found["injected"]
+    return answer if injected is None else {**answer, "injected": injected["rows"]}
 
 
 def decide(options: Options, progress: Progress | None) -> Answer:
@@ -48,3 +50,11 @@ def report(options: Options, progress: Progress | None) -> Answer:
     from ..engine import review
 
     return dict(review.report(options.case, number=options.result, output=options.output, progress=progress))
+
+
+def export(options: Options, progress: Progress | None) -> Answer:
+    """Write a result as DICOM."""
+    from ..engine import review
+
+    del progress
+    return dict(review.export(options.case, options.dicom, number=options.result))

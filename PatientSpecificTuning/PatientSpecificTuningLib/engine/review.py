@@ -5,28 +5,38 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
+import numpy as np
+
+from .case.annotation import Annotation
 from .case.annotation import load_tuned_annotation
 from .case.case import Case
 from .case.case import CaseLike
 from .case.case import opened
 from .case.dates import parse_date
 from .case.provenance import now
+from .dicom.export import export_dicom
 from .errors import InputError
 from .fine_tuning import patch_folder
 from .images.registration_quality import RegistrationQuality
 from .lesions.alignment import give_transform
 from .network.model_choice import model_of_case
+from .network.prepared import PreparedExamination
 from .network.prepared import open_examination
 from .progress import Progress
 from .report.report import write_report
 from .tuning.plan import TuningSettings
+from .verdict.injected import injection_check
 from .verdict.leave_out import leave_slices_out
 from .verdict.verdict import decide as decide_on
 from .verdict.verdict import verdict_on
 from .verdict.verdict import write_verdict
 from .workflow import result
+
+if TYPE_CHECKING:
+    from .network.network import DualPathwayNetwork
 
 
 def set_registration(case: CaseLike, transform: Path | str | None) -> RegistrationQuality:
@@ -61,7 +71,8 @@ def judge(case: CaseLike, *, number: str = "current", progress: Progress | None 
     """Whether a tuned CNN is better than the base CNN, by corrected slices that its tuning did not see.
 
     Every corrected slice is left out once, the CNN is tuned on the others with the same settings, and both are
-    judged on the one left out. The verdict is also kept beside the tuned version as verdict.json.
+    judged on the one left out. Then lesions as bright as the patient's own are put into the follow-up, where there is
+    one, to see what each CNN finds of them. The verdict is also kept beside the tuned version as verdict.json.
 
     Args:
         number: "current" or the number of a tuned version.
@@ -82,12 +93,36 @@ def judge(case: CaseLike, *, number: str = "current", progress: Progress | None 
         network, baseline, annotation, settings, patch_folder(case), progress=progress
     )
     labels = annotation.labels & baseline.organ_mask
-    verdict = verdict_on(left_out, labels, baseline.record.working_grid.voxel_volume_mm3, card.task)
+    injected = _injected(case, number, network, baseline, annotation, settings.seed, progress)
+    voxel = baseline.record.working_grid.voxel_volume_mm3
+    verdict = verdict_on(left_out, labels, voxel, card.task, injected)
     made = {"settings": asdict(settings), "seconds": time.monotonic() - start, "created": now()}
     verdict |= made
     with case.additions("tuned", number) as folder:
         write_verdict(folder, verdict)
     return verdict
+
+
+def _injected(
+    case: Case,
+    number: str,
+    network: DualPathwayNetwork,
+    baseline: PreparedExamination,
+    annotation: Annotation,
+    seed: int,
+    progress: Progress | None,
+) -> dict[str, Any] | None:
+    """What both CNNs find of lesions put into the follow-up; None without a follow-up or without room for them."""
+    from .network.tuned_head import load_tuned_head
+
+    if "followup" not in case.examinations:
+        return None
+    head = load_tuned_head(case.version_folder("tuned", number), network)
+    followup = open_examination(case, "followup")
+    lesions = np.zeros_like(annotation.labels)
+    corrected = list(annotation.slices)
+    lesions[corrected] = (annotation.labels & baseline.organ_mask)[corrected]
+    return injection_check(network, head, baseline, lesions, followup, seed=seed, progress=progress)
 
 
 def _settings(info: dict[str, Any], number: str) -> TuningSettings:
@@ -137,6 +172,23 @@ def report(
     case = opened(case)
     page = None if output is None else Path(output)
     return write_report(case, result(case, number), page, progress=progress)
+
+
+def export(case: CaseLike, folder: Path | str, *, number: str = "current") -> dict[str, str]:
+    """Write a result as DICOM that belongs to the study of its images: lesions.dcm and measurements.dcm.
+
+    Args:
+        folder: where both go; earlier ones there are replaced.
+        number: "current" or the number of a result.
+
+    Returns:
+        paths by "segmentation" and "report".
+
+    Raises:
+        InputError: there is no such result, a package is missing, or there are no DICOM images to refer to.
+    """
+    case = opened(case)
+    return export_dicom(case, result(case, number), Path(folder))
 
 
 def _tuned_version(case: Case, number: str) -> str:

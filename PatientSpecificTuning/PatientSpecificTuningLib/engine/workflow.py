@@ -18,6 +18,7 @@ from .case.annotation import save_annotation
 from .case.case import Case
 from .case.case import CaseLike
 from .case.case import opened
+from .case.dicom_headers import header_dates
 from .case.layout import EXAMINATIONS
 from .case.layout import case_exists
 from .case.preparation import Channels
@@ -74,6 +75,7 @@ def prepare(
     """Bring one or both examinations of a patient into a case folder, with features and base-model probability.
 
     Images are checked and preprocessed before the folder is made. What the case holds already is not made again.
+    DICOM folders must be of one patient, and say when the examinations were made.
 
     Args:
         folder: the case folder, new or to be resumed.
@@ -110,8 +112,10 @@ def prepare(
     options = PreparationOptions(registration, bias_correction, missing_sequence, motion_correction)
     identity = model_identity(model_folder)
     inputs = examination_inputs(given, read_model_card(model_folder), options)
-    if case_exists(Path(folder)):
-        case = Case.create(Path(folder), model=identity)
+    known = Case.create(Path(folder), model=identity) if case_exists(Path(folder)) else None
+    dates = header_dates(given, known)
+    if known is not None:
+        case = known
         inputs = [source for source in inputs if not source.is_prepared_in(case)]
         if not inputs:
             return case
@@ -121,6 +125,8 @@ def prepare(
     for source, preprocessed in done:
         with case.new_examination(source.name, record_of(source, preprocessed)) as files:
             write_examination(files, preprocessed, network, progress=within(progress, source.name))
+    if dates:
+        case.set_dates(**dates)
     if with_change and len(case.examinations) == len(EXAMINATIONS):
         # Needed for the table of change; done here, where nobody waits for a click to take effect.
         alignment_of(case, progress=within(progress, "both"))

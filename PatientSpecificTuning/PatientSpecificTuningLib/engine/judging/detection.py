@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,9 @@ class DetectionRow:
     max_sd: float
 
 
+_MEASURES = {field.name for field in fields(DetectionRow)} - {"outcome", "lesion", "object"}
+
+
 def detection_table(
     match: Match,
     voxel_volume_mm3: float,
@@ -106,5 +110,5 @@ def _largest_overlap(match: Match, lesion: int) -> int | None:
 
 
 def _row(outcome: str, lesion: int | None, number: int | None, measures: LesionRow) -> DetectionRow:
-    values = {name: value for name, value in vars(measures).items() if name != "label"}
+    values = {name: value for name, value in vars(measures).items() if name in _MEASURES}
     return DetectionRow(outcome=outcome, lesion=lesion, object=number, **values)

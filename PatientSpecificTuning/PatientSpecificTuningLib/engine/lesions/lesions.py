@@ -57,7 +57,11 @@ def label_lesions(lesions: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class LesionRow:
-    """One lesion: where it is (LPS, mm), how large, how probable and how certain."""
+    """One lesion: where it is (LPS, mm), how large, how probable and how certain.
+
+    Attributes:
+        extent_uncertainty: 0 to 1, how much its extent differs between dropout samples; None where it is not known.
+    """
 
     label: int
     volume_mm3: float
@@ -68,6 +72,7 @@ class LesionRow:
     mean_probability: float
     mean_sd: float
     max_sd: float
+    extent_uncertainty: float | None = None
 
 
 def lesion_table(
@@ -76,6 +81,7 @@ def lesion_table(
     index_to_world: Callable[[Sequence[float]], Sequence[float]],
     probability: NDArray[np.floating],
     sd: NDArray[np.floating],
+    extent: NDArray[np.floating] | None = None,
 ) -> list[LesionRow]:
     """Measures of every labelled lesion.
 
@@ -84,6 +90,7 @@ def lesion_table(
         index_to_world: from a continuous index (x, y, z) to LPS mm (x, y, z).
         probability: float (Z, Y, X), lesion softmax.
         sd: float (Z, Y, X), its standard deviation under Monte Carlo dropout.
+        extent: uncertainty of the extent of each lesion by its number from 1, nan where it is not known.
 
     Returns:
         one row per label, by label; `slice` is the slice with most of the lesion.
@@ -107,9 +114,16 @@ def lesion_table(
                 mean_probability=float(probability[box][inside].mean()),
                 mean_sd=float(deviations.mean()),
                 max_sd=float(deviations.max()),
+                extent_uncertainty=_known(extent, label),
             )
         )
     return rows
+
+
+def _known(extent: NDArray[np.floating] | None, label: int) -> float | None:
+    if extent is None or label > extent.size or not np.isfinite(extent[label - 1]):
+        return None
+    return float(extent[label - 1])
 
 
 def write_lesion_table(rows: Sequence[LesionRow], path: Path) -> None:

@@ -181,24 +181,35 @@ def add_uncertainty(
     folder: Path,
     result: Result,
     deviation: NDArray[np.float32],
-    working_grid: Grid,
-    user_grid: Grid,
+    extent: NDArray[np.floating],
+    grids: tuple[Grid, Grid],
     dropout: dict[str, int],
 ) -> None:
     """Write what the uncertainty adds to a result, or changes of it, into an empty folder.
 
     Args:
         deviation: standard deviation of the lesion softmax, float32 (Z, Y, X) on the working grid.
+        extent: uncertainty of the extent of each lesion by its number from 1, nan where it is not known.
+        grids: the working grid and the user's grid.
         dropout: "repetitions" and "seed" that made it.
 
     Raises:
         InputError: the result is damaged, the disk is full or the folder cannot be written to.
     """
-    returned = return_to_user_grid(deviation, working_grid, user_grid, labels=False)
+    returned = return_to_user_grid(deviation, *grids, labels=False)
     write_volume(returned, folder / UNCERTAINTY)
-    labels, probability = _read_back(result.folder / LESION_LABELS), _read_back(result.probability)
-    _write_table(folder, labels.astype(np.int32), probability, sitk.GetArrayFromImage(returned), user_grid)
+    labels, probability = lesion_numbers(result), _read_back(result.probability)
+    _write_table(folder, labels, probability, sitk.GetArrayFromImage(returned), grids[1], extent)
     write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
+
+
+def lesion_numbers(result: Result) -> NDArray[np.int32]:
+    """The numbered lesions of a result, int32 (Z, Y, X) on the user's grid.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    return _read_back(result.folder / LESION_LABELS).astype(np.int32)
 
 
 def _read_back(path: Path) -> NDArray[Any]:
@@ -215,9 +226,10 @@ def _write_table(
     probability: NDArray[np.float32],
     deviation: NDArray[np.float32],
     grid: Grid,
+    extent: NDArray[np.floating] | None = None,
 ) -> list[LesionRow]:
     to_world = grid.image(labels).TransformContinuousIndexToPhysicalPoint
-    rows = lesion_table(labels, grid.voxel_volume_mm3, to_world, probability, deviation)
+    rows = lesion_table(labels, grid.voxel_volume_mm3, to_world, probability, deviation, extent)
     write_lesion_table(rows, folder / LESION_TABLE)
     return rows
 

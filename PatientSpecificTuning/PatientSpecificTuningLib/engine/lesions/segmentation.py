@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case.case import Case
 from ..model.card import ModelCard
 from ..network.device import on_best_device
 from ..network.model_choice import model_of_case
+from ..network.prepared import PreparedExamination
 from ..network.prepared import open_examination
 from ..progress import Progress
 from .change_evidence import ChangeSettings
 from .comparison import Comparison
 from .earlier_lesions import earlier_lesions
+from .earlier_lesions import labels_on_grid
+from .extent_uncertainty import ExtentCounter
+from .extent_uncertainty import lesion_zones
 from .lesions import binarize
 from .results import Result
 from .results import Segmentation
 from .results import add_uncertainty
+from .results import lesion_numbers
 from .results import write_result
 
 if TYPE_CHECKING:
@@ -72,20 +78,31 @@ def compute_uncertainty(
     """
     from .uncertainty import monte_carlo_dropout
 
-    _card, head = _head(case, result.run["tuned"])
+    card, head = _head(case, result.run["tuned"])
     examination = open_examination(case, result.run["examination"])
-    store = examination.features()
+    store, record = examination.features(), examination.record
+    zones, lesions = _zones_of(result, examination)
 
-    def sample(device: str) -> NDArray[np.float32]:
+    def sample(device: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         repetitions, seed = dropout["repetitions"], dropout["seed"]
-        return monte_carlo_dropout(
-            head, store, repetitions=repetitions, seed=seed, device=device, progress=progress
-        )[1]
+        extent = ExtentCounter(zones, lesions, card.post_processing.threshold, repetitions)
+        _mean, deviation = monte_carlo_dropout(
+            head, store, repetitions=repetitions, seed=seed, extent=extent, device=device, progress=progress
+        )
+        return deviation, extent.uncertainty()
 
-    deviation = on_best_device(sample)
-    record = examination.record
+    deviation, extent = on_best_device(sample)
     with case.additions("results", result.number) as folder:
-        add_uncertainty(folder, result, deviation, record.working_grid, record.user_grid, dropout)
+        add_uncertainty(folder, result, deviation, extent, (record.working_grid, record.user_grid), dropout)
+
+
+def _zones_of(result: Result, examination: PreparedExamination) -> tuple[NDArray[np.int32], int]:
+    """The lesion that each voxel of the organ lies near, 0 for none, and the number of lesions."""
+    record, labels = examination.record, lesion_numbers(result)
+    straight = sitk.Transform(3, sitk.sitkIdentity)
+    on_grid = labels_on_grid(labels, record.user_grid, record.working_grid, straight)
+    zones = lesion_zones(on_grid, record.working_grid.spacing[::-1])
+    return zones[examination.organ_mask], int(labels.max(initial=0))
 
 
 def _head(case: Case, tuned: str | None) -> tuple[ModelCard, Head]:

@@ -20,6 +20,7 @@ from ..network.prediction import ROWS_AT_ONCE
 from ..network.prediction import plain_softmax
 from ..network.random_bits import RandomBits
 from ..progress import Progress
+from .extent_uncertainty import ExtentCounter
 from .logit_moments import largest_deviation
 from .logit_moments import logit_moments
 from .logit_moments import softmax_deviation
@@ -36,6 +37,7 @@ def monte_carlo_dropout(
     repetitions: int = REPETITIONS,
     seed: int = 0,
     negligible: float = NEGLIGIBLE_SD,
+    extent: ExtentCounter | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -49,6 +51,7 @@ def monte_carlo_dropout(
 
     Args:
         negligible: largest standard deviation that need not be sampled; 0 samples every voxel.
+        extent: also counts, from the same samples, how the extent of each lesion differs.
 
     Returns:
         mean and SD, float32 (Z, Y, X), 0 outside the organ mask.
@@ -72,8 +75,13 @@ def monte_carlo_dropout(
     for start in range(0, sampled.size, ROWS_AT_ONCE):
         voxels = sampled[start : start + ROWS_AT_ONCE]
         samples = sampler(store.picked(voxels), repetitions)
+        if extent is not None:
+            extent.add(voxels, mean[voxels], samples)
         mean[voxels], deviation[voxels] = samples.mean(axis=0), samples.std(axis=0)
         report(0.5 + 0.5 * start / sampled.size)
+    if extent is not None:
+        certain = np.setdiff1d(np.arange(len(store)), sampled, assume_unique=True)
+        extent.add(certain, mean[certain], mean[None, certain])
     report(1.0)
     return store.volume(mean), store.volume(deviation)
 

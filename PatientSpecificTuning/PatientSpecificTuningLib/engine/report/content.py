@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ..case.case import Case
 from ..case.provenance import now
+from ..errors import InputError
+from ..lesions.change import ChangeRow
 from ..lesions.results import Result
 from ..verdict.verdict import read_decision
 from ..verdict.verdict import read_verdict
@@ -73,18 +76,28 @@ def verdict_sentence(tuned: str | None, verdict: Mapping[str, Any] | None) -> st
         return "The lesions were found by the base CNN, which was not tuned to this patient."
     if verdict is None:
         return "Whether the tuned CNN is better than the base CNN was not judged."
-    return str(verdict["sentence"])
+    injected = (verdict.get("injected") or {}).get("sentence", "")
+    said = str(verdict["sentence"])
+    return said if not injected or injected in said else f"{said} {injected}"
 
 
 def read_change(path: Path) -> list[dict[str, Any]]:
     """The rows of a table of change; numbers as numbers, what is not available as None.
 
     A result without such a table has no rows.
+
+    Raises:
+        InputError: the table is damaged.
     """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{name: _value(name, text) for name, text in row.items()} for row in csv.DictReader(file)]
+    columns = [field.name for field in fields(ChangeRow)]
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [{name: _value(name, row[name]) for name in columns} for row in csv.DictReader(file)]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        message = f"{path} is damaged or of an earlier version of the program; segment again."
+        raise InputError(message) from error
 
 
 def _value(name: str, text: str) -> Any:

@@ -22,7 +22,10 @@ from ..files.atomic import write_text
 from ..files.content_hash import content_hash
 from ..fine_tuning import patch_folder
 from ..images.scan_files import ExaminationFiles
+from ..lesions.extent_uncertainty import ExtentCounter
+from ..lesions.extent_uncertainty import lesion_zones
 from ..lesions.lesions import binarize
+from ..lesions.lesions import label_lesions
 from ..network.device import on_best_device
 from ..network.model_choice import choose_model
 from ..network.model_choice import model_identity
@@ -37,10 +40,11 @@ from .study_folder import Study
 from .study_folder import open_study
 
 if TYPE_CHECKING:
+    from ..network.features import FeatureStore
     from ..network.network import DualPathwayNetwork
     from ..network.network import Head
 
-OUTCOME_VERSION = 1
+OUTCOME_VERSION = 2
 Mask = NDArray[np.bool_]
 
 
@@ -225,24 +229,32 @@ def _tuned(
 
 def _judged(study: Study, case: Case, identifier: str, head: Head, setting: Setting) -> dict[str, Any]:
     """What the head finds in the follow-up, compared with the known lesions there."""
-    from ..lesions.uncertainty import monte_carlo_dropout
     from ..network.prediction import predict_probability
 
     followup = open_examination(case, "followup")
     store = followup.features()
     probability = on_best_device(lambda device: predict_probability(head, store, device=device))
-    deviation = None
+    lesions = binarize(probability, followup.organ_mask, study.card.post_processing)
+    deviation = extent = None
     if setting.uncertainty:
-        repetitions, seed = study.design.repetitions, study.design.seed
-        deviation = on_best_device(
-            lambda device: monte_carlo_dropout(
-                head, store, repetitions=repetitions, seed=seed, device=device
-            )[1]
-        )
-    found = FollowupLesions(
-        lesions=binarize(probability, followup.organ_mask, study.card.post_processing),
-        deviation=deviation,
-        working_grid=followup.record.working_grid,
-        user_grid=followup.record.user_grid,
-    )
+        deviation, extent = on_best_device(lambda d: _sampled(study, followup, head, store, lesions, d))
+    grids = followup.record.working_grid, followup.record.user_grid
+    found = FollowupLesions(lesions, deviation, extent, *grids)
     return followup_measures(found, Path(str(study.patient(identifier).followup.lesions)))
+
+
+def _sampled(
+    study: Study, followup: PreparedExamination, head: Head, store: FeatureStore, lesions: Mask, device: str
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Standard deviation of the softmax under dropout, and the uncertainty of each lesion's extent."""
+    from ..lesions.uncertainty import monte_carlo_dropout
+
+    labels = label_lesions(lesions)
+    zones = lesion_zones(labels, followup.record.working_grid.spacing[::-1])[followup.organ_mask]
+    repetitions, seed = study.design.repetitions, study.design.seed
+    threshold = study.card.post_processing.threshold
+    extent = ExtentCounter(zones, int(labels.max(initial=0)), threshold, repetitions)
+    _mean, deviation = monte_carlo_dropout(
+        head, store, repetitions=repetitions, seed=seed, extent=extent, device=device
+    )
+    return deviation, extent.uncertainty()

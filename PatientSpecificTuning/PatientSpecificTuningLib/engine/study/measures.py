@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from ..images.geometry import Grid
 from ..images.geometry import resample_labelmap
@@ -17,15 +18,23 @@ from ..images.volumes import read_labelmap
 from ..judging.detection import Match
 from ..judging.detection import match_lesions
 from ..judging.metrics import task_metrics
+from ..lesions.lesions import label_lesions
 from ..model.card import TASKS
 
 
 @dataclass(frozen=True)
 class FollowupLesions:
-    """What one CNN found in a follow-up, (Z, Y, X) on its working grid; `deviation` is None without dropout."""
+    """What one CNN found in a follow-up, (Z, Y, X) on its working grid.
+
+    Attributes:
+        deviation: of the softmax, None without dropout.
+        extent: uncertainty of the extent of each lesion, numbered as `label_lesions` does on the working grid; None
+            without dropout.
+    """
 
     lesions: NDArray[np.bool_]
     deviation: NDArray[np.float32] | None
+    extent: NDArray[np.float64] | None
     working_grid: Grid
     user_grid: Grid
 
@@ -38,7 +47,8 @@ def followup_measures(found: FollowupLesions, reference: Path) -> dict[str, Any]
 
     Returns:
         "metrics" by name, None where undefined; "lesions", volume and fate of every known lesion; volumes in ml;
-        "uncertainty" (paper, "Uncertainty of CNN"), None without dropout.
+        "uncertainty" (paper, "Uncertainty of CNN"), None without dropout; "objects", for every lesion found whether it
+        is true and how uncertain it is, none without dropout.
 
     Raises:
         InputError: the labelmap cannot be used.
@@ -62,7 +72,32 @@ def followup_measures(found: FollowupLesions, reference: Path) -> dict[str, Any]
         "reference_ml": float(np.count_nonzero(known) * grid.voxel_volume_mm3 / 1000),
         "predicted_ml": float(np.count_nonzero(predicted) * grid.voxel_volume_mm3 / 1000),
         "uncertainty": _uncertainty(found, match),
+        "objects": _objects(found, known),
     }
+
+
+def _objects(found: FollowupLesions, known: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Every lesion found, on the working grid: whether it overlaps a known lesion, and its uncertainties."""
+    if found.deviation is None or found.extent is None:
+        return []
+    labels = label_lesions(found.lesions)
+    on_grid = resample_labelmap(found.user_grid.image(known.astype(np.uint8)), found.working_grid)
+    numbers = np.arange(1, int(labels.max(initial=0)) + 1)
+    hits = ndimage.maximum(_mask(on_grid), labels, numbers)
+    means, largest = (
+        measure(found.deviation, labels, numbers) for measure in (ndimage.mean, ndimage.maximum)
+    )
+    return [
+        {
+            "true": bool(hit),
+            "mean_sd": float(mean),
+            "max_sd": float(most),
+            "extent_uncertainty": float(extent) if np.isfinite(extent) else None,
+        }
+        for hit, mean, most, extent in zip(
+            np.atleast_1d(hits), np.atleast_1d(means), np.atleast_1d(largest), found.extent, strict=True
+        )
+    ]
 
 
 def _uncertainty(found: FollowupLesions, match: Match) -> dict[str, float | None] | None:

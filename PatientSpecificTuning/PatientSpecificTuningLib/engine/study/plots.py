@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from ..files.atomic import replace_when_complete
 from .design import Design
 from .design import Setting
+from .lesion_uncertainty import MEASURES
+from .lesion_uncertainty import curves
 from .result_tables import Outcomes
 from .result_tables import metric_values
 
@@ -39,8 +41,9 @@ def draw_plots(
         "Every patient, base against patient-specific": paired_lines(design, measures, outcomes, patients),
         "All settings": box_plots(design, measures, outcomes, patients),
         "Dice against lesion volume": dice_against_volume(design, outcomes, patients),
+        "False lesions among the most certain ones": error_retention(design, outcomes, patients),
     }
-    names = ("paired_lines.png", "box_plots.png", "dice_against_volume.png")
+    names = ("paired_lines.png", "box_plots.png", "dice_against_volume.png", "error_retention.png")
     files = {}
     for (title, figure), name in zip(figures.items(), names, strict=True):
         with replace_when_complete(folder / name) as temporary:
@@ -103,6 +106,23 @@ def dice_against_volume(design: Design, outcomes: Outcomes, patients: Sequence[s
         axes.legend(frameon=False)
     axes.set_xlabel("known lesion volume of the follow-up (ml)")
     axes.set_ylabel(TITLES["dice"])
+    return figure
+
+
+def error_retention(design: Design, outcomes: Outcomes, patients: Sequence[str]) -> Figure:
+    """The part of the lesions kept that is false, from the most certain lesion on, by every measure."""
+    figure, panels = _panels(2, 4.2)
+    for axes, setting, title in zip(
+        panels, (design.base, design.reference), ("base", "patient-specific"), strict=True
+    ):
+        found = curves(outcomes, patients, setting.name)
+        for (measure, (kept, false)), line in zip(found.items(), ("-", "--", ":"), strict=False):
+            axes.plot(kept, false, line, label=MEASURES[measure])
+        if found:
+            axes.legend(frameon=False, fontsize=8)
+        axes.set_xlabel("part of the lesions kept, most certain first")
+        axes.set_ylabel("part of them that is false")
+        axes.set_title(title)
     return figure
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .lesion_uncertainty import uncertainty_rows
 from .result_tables import Table
 from .table_formats import as_html
 from .table_formats import as_markdown
@@ -25,6 +26,11 @@ td b{font-weight:700}.mark{background:#fff3cd;padding:.5rem .8rem}img{max-width:
 WARNING = "For research only, not for clinical use."
 PHANTOM = (
     "These patients are phantoms: simulated images, no one's data. What they show need not hold for patients."
+)
+
+BY_LESION = (
+    "AUROC: probability that a false lesion is less certain than a true one, 0.5 where the measure tells nothing."
+    " Lesions of all patients together, kept from the most to the least certain."
 )
 
 
@@ -47,6 +53,8 @@ def markdown_report(
     for table in tables:
         parts += [f"## {heading(table)}", as_markdown(table), values["tables"][table.key]["caption"]]
     parts += ["## Uncertainty", *(entry["sentence"] for entry in values["uncertainty"])]
+    if values["uncertainty_by_lesion"]:
+        parts += [rows_as_markdown(uncertainty_rows(values["uncertainty_by_lesion"])), BY_LESION]
     parts += ["## Known lesions found, all patients together", rows_as_markdown(_size_rows(values))]
     parts += ["## Plots", *(f"![{t}]({p.relative_to(folder).as_posix()})" for t, p in plots.items())]
     parts += ["## Beside the paper", *_compared(tables)]
@@ -64,6 +72,9 @@ def html_report(values: Mapping[str, Any], tables: Sequence[Table], plots: Mappi
         parts += [f"<h2>{html.escape(heading(table))}</h2>", as_html(table), f'<p class="small">{text}</p>']
     parts.append("<h2>Uncertainty</h2>")
     parts += [f"<p>{html.escape(entry['sentence'])}</p>" for entry in values["uncertainty"]]
+    if values["uncertainty_by_lesion"]:
+        rows = rows_as_html(uncertainty_rows(values["uncertainty_by_lesion"]))
+        parts += [rows, f'<p class="small">{html.escape(BY_LESION)}</p>']
     parts += ["<h2>Known lesions found, all patients together</h2>", rows_as_html(_size_rows(values))]
     for name, path in plots.items():
         data = base64.b64encode(path.read_bytes()).decode("ascii")

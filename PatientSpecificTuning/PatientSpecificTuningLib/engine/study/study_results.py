@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..files.atomic import write_text
 from ..model.card import ModelCard
 from .experiment import current_outcomes
+from .lesion_uncertainty import lesion_uncertainties
 from .plots import draw_plots
 from .result_tables import Outcomes
 from .result_tables import Table
@@ -42,6 +43,7 @@ class StudyResults:
     Attributes:
         patients: identifiers of those that were measured in every setting.
         left_out: identifiers of those that were not.
+        by_lesion: how well the uncertainty of lesions tells false ones, of all patients together.
         sizes: known lesions found, by size, of all patients together.
         undefined: for a setting, patients in whom no selected slice shows a lesion.
         notes: sentences for the reader.
@@ -51,6 +53,7 @@ class StudyResults:
     left_out: tuple[str, ...]
     tables: tuple[Table, ...]
     uncertainty: tuple[Uncertainty, ...]
+    by_lesion: list[dict[str, Any]]
     sizes: list[dict[str, Any]]
     undefined: dict[str, list[str]]
     notes: tuple[str, ...]
@@ -75,6 +78,7 @@ def collect(study: Study, significance: Significance) -> StudyResults:
         tuple(left_out),
         tuple(tables),
         tuple(uncertainties(outcomes, complete, *both)),
+        lesion_uncertainties(outcomes, complete, both),
         found_by_size(outcomes, complete, both),
         _undefined(outcomes),
         (*study.cohort.notes, *_notes(card, complete, significance.alpha)),
@@ -128,6 +132,7 @@ def as_values(
         "correction": significance.correction,
         "tables": {t.key: {**t.to_dict(), "caption": caption(t, significance)} for t in results.tables},
         "uncertainty": [uncertainty.to_dict(significance.alpha) for uncertainty in results.uncertainty],
+        "uncertainty_by_lesion": results.by_lesion,
         "found_by_size": results.sizes,
         "undefined": results.undefined,
         "notes": list(results.notes),

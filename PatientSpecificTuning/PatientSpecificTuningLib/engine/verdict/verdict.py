@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ..case.case import Case
 from ..case.provenance import now
 from ..errors import InputError
+from ..files import json_values
 from ..files.atomic import write_text
 from ..files.json_file import read_json_object
 from ..judging.detection import match_lesions
@@ -25,8 +27,9 @@ VERDICT, DECISION = "verdict.json", "decision.json"
 CHOICES = ("base", "tuned")
 # What a small lesion is: in the paper for metastases; for white matter lesions what readers overlook.
 SMALL_MM3 = {"detection": SMALL_LESION_MM3, "segmentation": 100.0}
-# A gain below this is none, and a tuned CNN may lose this part of the lesions that the base CNN finds.
-LEAST_GAIN, LARGEST_LOSS = 0.0, 0.1
+# A gain of Dice, or of F1 for a detection, up to this is none. A better Dice excuses no worse account of lesions: F1
+# may not fall by more than rounding, and this part of the lesions that the base CNN finds may be missed, one at least.
+LEAST_GAIN, LARGEST_FALL, LARGEST_LOSS = 0.0, 0.005, 0.1
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,19 @@ def count_found(
 
 
 def verdict_on(
-    left_out: LeftOut, labels: NDArray[np.bool_], voxel_volume_mm3: float, task: str
+    left_out: LeftOut,
+    labels: NDArray[np.bool_],
+    voxel_volume_mm3: float,
+    task: str,
+    injected: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The verdict as JSON values: known, better, recommended, sentence, slices, method, base and tuned.
+    """The verdict as JSON values: known, better, recommended, sentence, slices, method, base, tuned and injected.
 
     Args:
         labels: bool (Z, Y, X), the corrections.
         task: "segmentation" or "detection" of the model.
+        injected: what both CNNs find of lesions put into the follow-up; a tuned CNN that loses too many of them is
+            not recommended, whatever it does on the corrected slices.
     """
     slices = list(left_out.slices)
     known = np.zeros_like(labels)
@@ -90,11 +99,18 @@ def verdict_on(
     )
     is_known = bool(slices) and bool(known.any())
     better = is_better(base, tuned, task) if is_known else None
+    loses = injected is not None and bool(injected["loses_too_many"])
+    keeps_base = better is False or loses
+    said = [sentence(base, tuned, len(slices), better)]
+    if loses and injected is not None:
+        said.append(injected["sentence"])
+    if keeps_base:
+        said.append("Keep the base CNN.")
     return {
         "known": is_known,
         "better": better,
-        "recommended": "base" if better is False else "tuned",
-        "sentence": sentence(base, tuned, len(slices), better),
+        "recommended": "base" if keeps_base else "tuned",
+        "sentence": " ".join(said),
         "slices": slices,
         "method": "leave one slice out"
         if left_out.folds == len(slices)
@@ -102,16 +118,20 @@ def verdict_on(
         "base": asdict(base),
         "tuned": asdict(tuned),
         "small_mm3": SMALL_MM3[task],
+        "injected": injected,
     }
 
 
 def is_better(base: Found, tuned: Found, task: str) -> bool:
-    """Whether the tuned CNN is better and loses no more than one lesion in ten, one at least, that the base finds."""
+    """Whether the tuned CNN gains without a worse account of lesions: found ones weighed against false ones.
+
+    Dice follows the largest lesions, so that on its own it hides small lesions that are lost or made up.
+    """
     if tuned.found < base.found - max(1, LARGEST_LOSS * base.found):
         return False
     if task == "detection" or base.dice is None or tuned.dice is None:
         return tuned.f1 > base.f1 + LEAST_GAIN
-    return tuned.dice > base.dice + LEAST_GAIN
+    return tuned.dice > base.dice + LEAST_GAIN and tuned.f1 >= base.f1 - LARGEST_FALL
 
 
 def sentence(base: Found, tuned: Found, slices: int, better: bool | None) -> str:
@@ -125,11 +145,10 @@ def sentence(base: Found, tuned: Found, slices: int, better: bool | None) -> str
     if base.small:
         change = "as before" if base.small_found == tuned.small_found else f"instead of {base.small_found}"
         small = f"; small lesions: {tuned.small_found} of {base.small} {change}"
-    advice = "" if better else " Keep the base CNN."
     return (
         f"On {slices} corrected slices that it had not seen, the tuned CNN finds {tuned.found} of {base.lesions}"
         f" lesions instead of {base.found}, {tuned.false} false instead of {base.false}, Dice {_number(tuned.dice)}"
-        f" instead of {_number(base.dice)}{small}.{advice}"
+        f" instead of {_number(base.dice)}{small}."
     )
 
 
@@ -144,19 +163,34 @@ def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
 
 def read_verdict(folder: Path) -> dict[str, Any] | None:
     """The verdict on a tuned version, None where there is none or it is damaged."""
-    return _read(folder / VERDICT)
+    return _read(folder / VERDICT, _checked_verdict)
 
 
 def read_decision(folder: Path) -> dict[str, Any] | None:
     """Who decided what about a tuned version, None where nobody has."""
-    return _read(folder / DECISION)
+    return _read(folder / DECISION, _checked_decision)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
     try:
-        return read_json_object(path)
-    except (OSError, ValueError):
+        values = read_json_object(path)
+        check(values)
+    except (OSError, ValueError, KeyError):
         return None
+    return values
+
+
+def _checked_verdict(values: dict[str, Any]) -> None:
+    json_values.text(values["sentence"])
+    json_values.choice(values["recommended"], CHOICES)
+    if values.get("injected") is not None:
+        json_values.text(json_values.fields(values["injected"], json_values.anything)["sentence"])
+
+
+def _checked_decision(values: dict[str, Any]) -> None:
+    json_values.choice(values["choice"], CHOICES)
+    for name in ("by", "at"):
+        json_values.text(values[name])
 
 
 def decide(case: Case, number: str, choice: str, by: str) -> dict[str, Any]:

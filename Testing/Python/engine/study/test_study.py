@@ -131,7 +131,7 @@ def test_every_table_is_left_in_every_format(finished):
 
 def test_the_html_report_opens_offline_and_shows_every_plot(finished):
     page = (finished / "report.html").read_text(encoding="utf-8")
-    assert page.count("data:image/png;base64,") == len(list((finished / "plots").glob("*.png"))) == 3
+    assert page.count("data:image/png;base64,") == len(list((finished / "plots").glob("*.png"))) == 4
     assert not re.search(r"(src|href)=\"(?!data:)|https?://|@import|<script", page)
     assert "not for clinical use" in page
 

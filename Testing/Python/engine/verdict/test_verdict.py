@@ -52,11 +52,21 @@ def test_many_slices_are_left_out_in_groups() -> None:
         (replace(BASE, dice=0.81, found=11, false=3), True),
         (replace(BASE, dice=0.60), False),
         (replace(BASE, dice=0.85, found=6), False),
-        (replace(BASE, dice=0.85, found=8), True),
+        (replace(BASE, dice=0.85, found=8), False),
+        (replace(BASE, dice=0.85, found=8, false=4), True),
+        (replace(BASE, dice=0.71), True),
+        (Found(dice=0.72, lesions=12, found=9, small=4, small_found=2, false=9), False),
     ],
 )
 def test_a_better_dice_does_not_excuse_lost_lesions(tuned: Found, better: bool) -> None:
     assert is_better(BASE, tuned, "segmentation") is better
+
+
+def test_a_cnn_that_loses_lesions_and_makes_up_others_is_not_better_for_its_dice() -> None:
+    base = Found(dice=0.69, lesions=46, found=22, small=20, small_found=5, false=10)
+    tuned = Found(dice=0.74, lesions=46, found=20, small=20, small_found=4, false=14)
+    assert not is_better(base, tuned, "segmentation")
+    assert not is_better(base, base, "segmentation")
 
 
 def test_a_detection_is_judged_by_lesions_and_false_objects() -> None:
@@ -81,6 +91,16 @@ def test_a_worse_cnn_is_not_recommended_and_the_sentence_says_so() -> None:
     verdict = verdict_on(LeftOut((0, 1), labels, _lesions(), 2), labels, 2.75, "segmentation")
     assert verdict["recommended"] == "base"
     assert verdict["sentence"].endswith("Keep the base CNN.")
+
+
+def test_a_cnn_that_loses_injected_lesions_is_not_recommended() -> None:
+    labels = _lesions(0, 1)
+    injected = {"rows": [], "loses_too_many": True, "sentence": "Of 8 lesions it finds 2."}
+    left_out = LeftOut((0, 1), _lesions(), labels, 2)
+    assert verdict_on(left_out, labels, 2.75, "segmentation")["recommended"] == "tuned"
+    verdict = verdict_on(left_out, labels, 2.75, "segmentation", injected)
+    assert verdict["recommended"] == "base"
+    assert verdict["sentence"].endswith("Of 8 lesions it finds 2. Keep the base CNN.")
 
 
 @pytest.fixture(scope="module")
