@@ -37,18 +37,27 @@ from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
 
 PAPER: dict[str, Any] = {"patch_pool": None, "pixels_per_iteration": None}
+EVERYTHING: dict[str, Any] = {"pixels_per_iteration": None, "pixels_per_patch": None}
+# Each with how the trunk computes and keeps features, of the scan and of patches.
 SHORTCUTS: dict[str, tuple[dict[str, Any], str]] = {
     "as the paper, float32": (PAPER, "float32"),
-    "as the paper, bfloat16 trunk": (PAPER, "auto"),
-    "pool of 40 patches": ({"pixels_per_iteration": None}, "auto"),
-    "pool of 40 patches, 8192 pixels (default)": ({}, "auto"),
-    "pool of 40 patches, 4096 pixels": ({"pixels_per_iteration": 4096}, "auto"),
-    "pool of 20 patches, 8192 pixels": ({"patch_pool": 20}, "auto"),
+    "pool of 40 patches": (EVERYTHING, "float32"),
+    "and 8192 pixels of each batch": ({"pixels_per_patch": None}, "float32"),
+    "and a byte for each feature": ({"pixels_per_patch": None}, "auto"),
+    "and 4096 pixels of each patch": ({}, "auto"),
+    "and 2048 pixels of each patch": ({"pixels_per_patch": 2048}, "auto"),
+}
+# Where all lesion slices are corrected: how many patches they have together.
+POOLS: dict[str, tuple[dict[str, Any], str]] = {
+    "five patches of each slice": ({"largest_pool": 10_000}, "auto"),
+    "at most 160 patches": ({}, "auto"),
+    "at most 80 patches": ({"largest_pool": 80}, "auto"),
+    "at most 40 patches": ({"largest_pool": 40}, "auto"),
 }
 
 
-def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]:
-    """Dice on the odd slices and seconds of tuning, for every shortcut and number of slices."""
+def judge(source: Source, data: Path, counts: list[str], chosen: list[str]) -> list[dict[str, Any]]:
+    """Dice on the odd slices and seconds of tuning, for every number of slices and shortcut."""
     card, network = load_model(model_without(source.name, HELD_OUT_MODELS))
     examination = read_corrected(source, data).training_examination(card)
     images, organ, lesions = examination.images.astype(np.float32), examination.organ, examination.lesions
@@ -64,8 +73,8 @@ def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]
         base = predict_probability(network.head, stores["float32"])
         found = binarize(base, organ, card.post_processing)
         for count in counts:
-            slices = slices_to_tune(base, organ, lesions, count)
-            for name, (settings, precision) in SHORTCUTS.items():
+            slices = slices_to_tune(base, organ, lesions, None if count == "all" else int(count))
+            for name, (settings, precision) in _compared(count, chosen):
                 began = time.perf_counter()
                 head = tune(
                     network,
@@ -73,8 +82,9 @@ def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]
                     organ,
                     lesions,
                     slices,
-                    TuningSettings(**settings),
+                    TuningSettings(learning_rate=card.tuning_learning_rate, **settings),
                     base_prediction=found,
+                    patch_folder=Path(folder) / precision,
                     precision=precision,
                 )
                 seconds = time.perf_counter() - began
@@ -86,21 +96,30 @@ def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]
     return rows
 
 
+def _compared(count: str, chosen: list[str]) -> list[tuple[str, tuple[dict[str, Any], str]]]:
+    shortcuts = POOLS if count == "all" else SHORTCUTS
+    return [(name, how) for name, how in shortcuts.items() if name in chosen]
+
+
 def as_markdown(results: dict[str, list[dict[str, Any]]]) -> str:
-    """One row per shortcut, one column per patient and number of slices."""
-    columns = [(patient, row["slices"]) for patient, rows in results.items() for row in rows]
-    columns = list(dict.fromkeys(columns))
-    titles = [f"{NAMES[patient]}, {count} slice{'s' * (count > 1)}" for patient, count in columns]
-    lines = [f"| Dice | {' | '.join(titles)} | mean |", "|---" * (len(columns) + 2) + "|"]
-    for name in SHORTCUTS:
-        values = [
-            next(r["dice"] for r in results[patient] if (r["slices"], r["shortcut"]) == (count, name))
-            for patient, count in columns
+    """One row per shortcut, one column per patient, with the numbers of slices one after the other."""
+    rows = [row for found in results.values() for row in found]
+    counts = list(dict.fromkeys(row["slices"] for row in rows))
+    titles = [f"{NAMES[patient]}" for patient in results]
+    lines = [f"| Dice, {' / '.join(counts)} slices | {' | '.join(titles)} | mean |"]
+    lines.append("|---" * (len(titles) + 2) + "|")
+    for name in dict.fromkeys(row["shortcut"] for row in rows):
+        cells = [
+            " / ".join(_cell(row["dice"]) for row in found if row["shortcut"] == name)
+            for found in results.values()
         ]
-        cells = ["n/a" if value is None else f"{value:.3f}" for value in values]
-        mean = np.mean([value for value in values if value is not None])
-        lines.append(f"| {name} | {' | '.join(cells)} | {mean:.3f} |")
+        values = [row["dice"] for row in rows if row["shortcut"] == name and row["dice"] is not None]
+        lines.append(f"| {name} | {' | '.join(cells)} | {np.mean(values):.3f} |")
     return "\n".join(lines)
+
+
+def _cell(dice: float | None) -> str:
+    return "n/a" if dice is None else f"{dice:.3f}"
 
 
 def main() -> None:
@@ -108,11 +127,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
     parser.add_argument("--patients", nargs="*", default=list(NAMES), choices=list(NAMES))
-    parser.add_argument("--slices", nargs="*", type=int, default=[1, 2])
+    parser.add_argument("--slices", nargs="*", default=["1", "2"], help="numbers of corrected slices, or all")
+    every = [*SHORTCUTS, *POOLS]
+    parser.add_argument("--shortcuts", nargs="*", default=every, choices=every, metavar="NAME")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
     results = {
-        source.name: judge(source, options.data, options.slices)
+        source.name: judge(source, options.data, options.slices, options.shortcuts)
         for source in SOURCES
         if source.name in options.patients
     }

@@ -228,8 +228,14 @@ def _arrays(folder: Path) -> list[Target]:
 
     mask = np.ones((2, 3, 3), dtype=bool)
     path = folder / "features.npy"
-    np.save(path, np.zeros((18, 4), dtype=np.float32))
-    return [Target("features", path, mutated_bytes, lambda: open_features(path, mask), 10)]
+    # 18 voxels, and before those of each of two slices four rows that hold the scales.
+    np.save(path, np.zeros((26, 4), dtype=np.uint8))
+
+    def read() -> None:
+        for _voxels, rows in open_features(path, mask).chunks():
+            rows.sum()
+
+    return [Target("features", path, mutated_bytes, read, 10)]
 
 
 class _Nowhere:

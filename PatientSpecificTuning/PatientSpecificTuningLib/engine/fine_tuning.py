@@ -52,14 +52,16 @@ def prepare_tuning(
     from .tuning.head_trainer import load_optimizer
     from .tuning.patch_features import forget_patches
     from .tuning.patch_features import pool_patches
+    from .tuning.patch_features import shorten_patches
 
     case = opened(case)
     settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
     _card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
     folder = patch_folder(case)
-    forget_patches(folder, besides=slices)
+    forget_patches(folder, besides=slices, settings=settings)
     count = settings.patches_per_slice(len(slices))
+    shorten_patches(folder, baseline.organ_mask, slices, count, settings)
     examination = (network, baseline.images, baseline.organ_mask)
     on_best_device(
         lambda device: pool_patches(

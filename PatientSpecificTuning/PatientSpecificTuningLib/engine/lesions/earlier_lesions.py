@@ -73,13 +73,13 @@ def earlier_lesions(
         grid: the user's grid of the follow-up.
         tuned: number of the tuned version that the head belongs to, None for the base.
     """
-    from ..network.prediction import predict_probability
-    from .uncertainty import logit_deviation
+    from .uncertainty import predict_with_deviation
 
     baseline = open_examination(case, "baseline")
     store, reporting = baseline.features(), within(progress, "baseline")
-    probability = on_best_device(lambda d: predict_probability(head, store, device=d, progress=reporting))
-    deviation = on_best_device(lambda d: logit_deviation(head, store, probability, device=d))
+    probability, deviation = on_best_device(
+        lambda d: predict_with_deviation(head, store, device=d, progress=reporting)
+    )
     lesions = binarize(probability, baseline.organ_mask, card.post_processing)
     logit, drawn = lesion_logit(probability), np.zeros_like(lesions)
     if tuned is not None:

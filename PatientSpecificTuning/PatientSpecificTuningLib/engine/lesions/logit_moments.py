@@ -26,15 +26,25 @@ def logit_moments(folded: FoldedHead, rows: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         two float32 tensors (voxels,).
     """
+    units = folded.units(rows)
+    return folded.logit(units), logit_variance(folded, rows, units)
+
+
+def logit_variance(folded: FoldedHead, rows: Tensor, units: Tensor) -> Tensor:
+    """The variance of the logit under dropout, float32 (voxels,).
+
+    Args:
+        rows: features of some voxels, (voxels, feature maps).
+        units: their hidden units, (voxels, hidden units).
+    """
     half = has_fast_bfloat16(folded.device)
     kind = torch.bfloat16 if half else torch.float32
-    rows = rows.to(folded.device)
-    units = folded.units(rows)
+    rows = rows.to(folded.device, kind)
     gradient = ((units > 0) * folded.output).to(kind) @ folded.hidden.T.to(kind)
     before, after = (rate / (1 - rate) for rate in folded.dropout)
-    by_features = (gradient * rows.to(kind)).float().square_().sum(dim=1)
+    by_features = gradient.mul_(rows).float().square_().sum(dim=1)
     by_units = (torch.relu(units) * folded.output).square_().sum(dim=1)
-    return folded.logit(units), before * by_features + after * by_units
+    return before * by_features + after * by_units
 
 
 def softmax_deviation(logit: Tensor, variance: Tensor) -> Tensor:

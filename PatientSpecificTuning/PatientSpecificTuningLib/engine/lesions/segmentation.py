@@ -43,22 +43,22 @@ def segment_examination(
     Raises:
         InputError: files of the case are missing or damaged, or the disk is full.
     """
-    from ..network.prediction import predict_probability
-    from .uncertainty import logit_deviation
+    from .uncertainty import predict_with_deviation
 
     start = time.monotonic()
     card, head = _head(case, run["tuned"])
     examination = open_examination(case, run["examination"])
     record = examination.record
     store = examination.features()
-    probability = on_best_device(lambda d: predict_probability(head, store, device=d, progress=progress))
+    probability, deviation = on_best_device(
+        lambda d: predict_with_deviation(head, store, device=d, progress=progress)
+    )
     lesions = binarize(probability, examination.organ_mask, card.post_processing)
     segmentation = Segmentation(lesions, probability, record.working_grid, record.user_grid)
     if not run["with_change"]:
         write_result(folder, segmentation, {**run, "seconds": time.monotonic() - start})
         return
     earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
-    deviation = on_best_device(lambda d: logit_deviation(head, store, probability, device=d))
     settings = ChangeSettings(**run["change_settings"])
     comparison = Comparison(earlier, examination.organ_mask, deviation, settings, case.dates)
     run = {**run, "seconds": time.monotonic() - start}

@@ -11,18 +11,19 @@ from torch import Tensor
 from torch import nn
 
 from ..errors import Cancelled
+from ..network.features import ROWS_AT_ONCE
 from ..network.features import FeatureStore
 from ..network.folded_head import FoldedHead
 from ..network.frozen_trunk import has_fast_bfloat16
 from ..network.network import DualPathwayNetwork
 from ..network.network import Head
-from ..network.prediction import ROWS_AT_ONCE
 from ..network.prediction import plain_softmax
 from ..network.random_bits import RandomBits
 from ..progress import Progress
 from .extent_uncertainty import ExtentCounter
 from .logit_moments import largest_deviation
 from .logit_moments import logit_moments
+from .logit_moments import logit_variance
 from .logit_moments import softmax_deviation
 
 REPETITIONS = 25
@@ -92,39 +93,44 @@ def _without_sampling(
 ) -> tuple[NDArray[np.float32], ...]:
     """Softmax, its standard deviation by error propagation, and what that cannot exceed, of every organ voxel."""
     values = np.empty((3, len(store)), dtype=np.float32)
-    for start in range(0, len(store), ROWS_AT_ONCE):
-        logit, variance = logit_moments(folded, store.rows(start, start + ROWS_AT_ONCE))
+    for voxels, rows in store.chunks():
+        logit, variance = logit_moments(folded, rows)
         found = (torch.sigmoid(logit), softmax_deviation(logit, variance), largest_deviation(logit, variance))
-        values[:, start : start + ROWS_AT_ONCE] = torch.stack(found).cpu().numpy()
-        report(0.5 * start / len(store))
+        values[:, voxels] = torch.stack(found).cpu().numpy()
+        report(0.5 * voxels.stop / len(store))
     return tuple(values)
 
 
 @torch.inference_mode()
-def logit_deviation(
+def predict_with_deviation(
     head: Head,
     store: FeatureStore,
-    probability: NDArray[np.float32],
     *,
     least: float = LEAST_PROBABILITY,
     device: str = "cpu",
-) -> NDArray[np.float32]:
-    """Standard deviation of the lesion logit under dropout, by error propagation.
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Lesion softmax, and the standard deviation of the lesion logit under dropout by error propagation, in one pass.
 
     Args:
-        probability: float32 (Z, Y, X), lesion softmax without dropout.
-        least: voxels of a lower softmax are left out, they are far from being a lesion.
+        least: voxels of a lower softmax have no deviation, they are far from being a lesion.
 
     Returns:
-        float32 (Z, Y, X), 0 where it was left out.
+        two float32 (Z, Y, X); 0 outside the organ mask, the deviation also where it was left out.
     """
     folded = FoldedHead(head, device=device)
-    wanted = np.flatnonzero(probability[store.organ_mask] >= least)
-    values = np.zeros(len(store), dtype=np.float32)
-    for start in range(0, wanted.size, ROWS_AT_ONCE):
-        voxels = wanted[start : start + ROWS_AT_ONCE]
-        values[voxels] = logit_moments(folded, store.picked(voxels))[1].sqrt().cpu().numpy()
-    return store.volume(values)
+    values = np.zeros((2, len(store)), dtype=np.float32)
+    for voxels, rows in store.chunks():
+        units = folded.units(rows)
+        probability = torch.sigmoid(folded.logit(units)).cpu()
+        values[0, voxels] = probability.numpy()
+        wanted = torch.nonzero(probability >= least)[:, 0]
+        if wanted.numel():
+            variance = logit_variance(folded, rows[wanted], units[wanted.to(folded.device)])
+            values[1, voxels][wanted.numpy()] = variance.sqrt().cpu().numpy()
+        if progress is not None:
+            progress("Finding lesions", voxels.stop / len(store))
+    return store.volume(values[0]), store.volume(values[1])
 
 
 Sampler = Callable[[Tensor, int], NDArray[np.float32]]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from typing import BinaryIO
@@ -21,37 +24,65 @@ from ..errors import InputError
 from ..files.arrays import open_array
 from ..files.atomic import replace_when_complete
 from ..progress import Progress
+from .feature_words import BYTE
+from .feature_words import EXACT
+from .feature_words import HALF
+from .feature_words import KINDS
+from .feature_words import decoded
+from .feature_words import encoded
+from .feature_words import scale_rows
 from .frozen_trunk import FrozenTrunk
 from .network import DualPathwayNetwork
+
+# Small enough that features and products of one chunk stay in the processor's cache.
+ROWS_AT_ONCE = 2_048
+# So many slices may wait for the disk before the trunk does.
+MOST_WAITING = 4
+SYNCED_AT_ONCE = 128 * 2**20
+KEPT_AS: dict[str, np.dtype[Any]] = {"auto": BYTE, "bfloat16": HALF, "float32": EXACT}
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of the organ voxels of one scan, memory-mapped.
+    """Features of the organ voxels of one scan, memory-mapped; a row of the file is a voxel or belongs to the scales.
 
     Attributes:
-        organ_mask: bool (Z, Y, X); its voxels in C order are the rows.
-        words: (voxels, feature maps), float32, or uint16 holding the bits of bfloat16.
+        organ_mask: bool (Z, Y, X); its voxels in C order are counted from 0.
+        words: (rows, feature maps), float32, uint16 holding the bits of bfloat16, or uint8 with scales before every
+            slice.
     """
 
     organ_mask: NDArray[np.bool_]
     words: NDArray[np.generic]
 
     def __len__(self) -> int:
-        return self.words.shape[0]
+        return int(self._firsts[-1])
 
-    def rows(self, start: int, stop: int) -> Tensor:
-        """Features of the voxels `start` to `stop`, float32 or bfloat16 (stop - start, feature maps)."""
-        return _as_tensor(np.array(self.words[start:stop]))
+    def chunks(self) -> Iterator[tuple[slice, Tensor]]:
+        """All voxels in the order of the file: a chunk's place among them, and their features (voxels, maps)."""
+        for position in range(self.organ_mask.shape[0]):
+            yield from self.slice_chunks(position)
+
+    def slice_chunks(self, position: int) -> Iterator[tuple[slice, Tensor]]:
+        """The same for the voxels of one slice."""
+        first, last = self.slice_range(position)
+        for start in range(first, last, ROWS_AT_ONCE):
+            voxels = slice(start, min(last, start + ROWS_AT_ONCE))
+            offset = self._offsets[position]
+            yield voxels, self._decoded(position, slice(voxels.start + offset, voxels.stop + offset))
 
     def picked(self, voxels: NDArray[np.integer]) -> Tensor:
-        """Features of some voxels by their rows, float32 or bfloat16 (voxels, feature maps)."""
-        return _as_tensor(self.words[voxels])
+        """Features of some voxels, in ascending order, float32 or bfloat16 (voxels, feature maps)."""
+        ends = np.searchsorted(voxels, self._firsts)
+        rows = [
+            self._decoded(position, voxels[ends[position] : ends[position + 1]] + self._offsets[position])
+            for position in np.flatnonzero(np.diff(ends)).tolist()
+        ]
+        return torch.cat(rows) if rows else torch.empty(0, self.words.shape[1])
 
     def slice_range(self, position: int) -> tuple[int, int]:
-        """First and one-past-last row of a slice."""
-        counts = np.count_nonzero(self.organ_mask, axis=(1, 2))
-        return int(counts[:position].sum()), int(counts[: position + 1].sum())
+        """First and one-past-last voxel of a slice."""
+        return int(self._firsts[position]), int(self._firsts[position + 1])
 
     def volume(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Put one value per voxel back into a float32 (Z, Y, X) volume that is 0 outside the organ."""
@@ -59,19 +90,60 @@ class FeatureStore:
         volume[self.organ_mask] = values
         return volume
 
+    @cached_property
+    def _firsts(self) -> NDArray[np.intp]:
+        """The first voxel of every slice, and how many there are."""
+        return np.concatenate([[0], np.cumsum(np.count_nonzero(self.organ_mask, axis=(1, 2)))])
 
-def _append(file: BinaryIO, rows: Tensor, word: np.dtype[Any]) -> None:
-    """Write rows through to the disk, while the next slice is computed."""
-    bits = rows if rows.dtype == torch.float32 else rows.view(torch.int16)
-    file.write(np.ascontiguousarray(bits.numpy()).view(word).data)
-    file.flush()
-    os.fsync(file.fileno())
+    @cached_property
+    def _offsets(self) -> NDArray[np.intp]:
+        """How many rows of scales come before the voxels of every slice."""
+        return scale_rows(self.words.dtype) * np.cumsum(self.organ_mask.any(axis=(1, 2)))
+
+    def _decoded(self, position: int, rows: slice | NDArray[np.integer]) -> Tensor:
+        words, wanted = self.words, scale_rows(self.words.dtype)
+        end = self._firsts[position] + self._offsets[position]
+        scales = np.array(words[end - wanted : end]) if wanted else None
+        return decoded(np.array(words[rows]), scales)
 
 
-def _as_tensor(words: NDArray[np.generic]) -> Tensor:
-    if words.dtype == np.uint16:
-        return torch.from_numpy(words.view(np.int16)).view(torch.bfloat16)
-    return torch.from_numpy(words)
+def rows_in_file(organ_mask: NDArray[np.bool_], kind: np.dtype[Any]) -> int:
+    """Rows of the file that keeps the features of the organ's voxels as words of this kind."""
+    slices = int(np.count_nonzero(organ_mask.any(axis=(1, 2))))
+    return int(np.count_nonzero(organ_mask)) + slices * scale_rows(kind)
+
+
+class _Writer:
+    """Writes slice after slice to a file in the background, and to the disk a piece at a time.
+
+    Only the complete file counts, so nothing need be on the disk before that. But what has piled up until then would
+    be waited for.
+    """
+
+    def __init__(self, file: BinaryIO, thread: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._thread = thread
+        self._waiting: deque[Future[None]] = deque()
+        self._unsynced = 0
+
+    def add(self, words: NDArray[np.generic]) -> None:
+        """Write the words of a slice after those before; raises what went wrong with earlier ones."""
+        self._waiting.append(self._thread.submit(self._write, words))
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft().result()
+
+    def finish(self) -> None:
+        """Wait until everything is written."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def _write(self, words: NDArray[np.generic]) -> None:
+        self._file.write(np.ascontiguousarray(words).data)
+        self._unsynced += words.nbytes
+        if self._unsynced > SYNCED_AT_ONCE:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._unsynced = 0
 
 
 def compute_features(
@@ -87,14 +159,15 @@ def compute_features(
 ) -> FeatureStore:
     """Run the trunk over all slices and keep the organ voxels' features in a .npy file.
 
-    Slices are written as they come, so memory holds one slice at a time; an interrupted computation leaves no
+    Slices are written as they come, so memory holds a few slices at a time; an interrupted computation leaves no
     file.
 
     Args:
         images: float32 (channels, Z, Y, X), normalised.
         organ_mask: bool (Z, Y, X).
-        path: where the .npy file goes, uint16 words of bfloat16, or float32 with precision "float32".
-        precision: "auto" computes in bfloat16 where the device has it, "float32" is exact.
+        path: where the .npy file goes; see `FeatureStore` for what it holds.
+        precision: "auto" computes in bfloat16 where the device has it and keeps bytes, "bfloat16" computes and keeps
+            bfloat16, "float32" is exact.
 
     Raises:
         InputError: empty organ mask, or the disk is full.
@@ -106,45 +179,41 @@ def compute_features(
         )
         raise InputError(message)
     trunk = FrozenTrunk(network, precision=precision, device=device)
-    word = np.dtype(np.float32 if trunk.storage == torch.float32 else np.uint16)
+    kind = KEPT_AS[precision]
     slices = np.flatnonzero(organ_mask.any(axis=(1, 2)))
-    header = {"descr": word.newbyteorder("<").str, "fortran_order": False}
-    header["shape"] = (int(np.count_nonzero(organ_mask)), trunk.maps)
+    header = {"descr": kind.newbyteorder("<").str, "fortran_order": False}
+    header["shape"] = (rows_in_file(organ_mask, kind), trunk.maps)
     with (
         replace_when_complete(Path(path), parents=False) as temporary,
         open(temporary, "wb") as file,
-        ThreadPoolExecutor(1) as writer,
+        ThreadPoolExecutor(1) as thread,
     ):
         np.lib.format.write_array_header_1_0(file, header)
-        written: Future[None] | None = None
+        writer = _Writer(file, thread)
         for done, position in enumerate(slices):
             if cancelled is not None and cancelled():
                 message = f"Computing the features stopped after {done} of {slices.size} slices."
                 raise Cancelled(message)
-            rows = trunk.rows(images[:, position], organ_mask[position])
-            if written is not None:
-                written.result()
-            written = writer.submit(_append, file, rows, word)
+            writer.add(encoded(trunk.rows(images[:, position], organ_mask[position]), kind))
             if progress is not None:
                 progress("Computing features", (done + 1) / slices.size)
-        if written is not None:
-            written.result()
+        writer.finish()
     return open_features(path, organ_mask)
 
 
 def open_features(path: Path, organ_mask: NDArray[np.bool_]) -> FeatureStore:
-    """Open stored features of the scan with this organ mask.
+    """Open stored features of the scan with this organ mask, also those of an earlier version.
 
     Raises:
         InputError: the file is missing, damaged or belongs to another organ mask.
     """
-    expected = int(np.count_nonzero(organ_mask))
     try:
-        words = open_array(Path(path), dtypes=(np.uint16, np.float32), dimensions=2)
+        words = open_array(Path(path), dtypes=KINDS, dimensions=2)
     except (OSError, ValueError) as error:
         message = f"The features in {path} cannot be read; prepare the scan again."
         raise InputError(message) from error
-    if words.shape[0] != expected:
+    if words.shape[0] != rows_in_file(organ_mask, words.dtype):
+        expected = int(np.count_nonzero(organ_mask))
         message = f"The features in {path} do not belong to this organ mask of {expected} voxels; prepare the scan again."
         raise InputError(message)
     return FeatureStore(organ_mask, words)

@@ -44,7 +44,6 @@ class FrozenTrunk:
         self.device = torch.device(device)
         half = precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16(device))
         self.compute = torch.bfloat16 if half else torch.float32
-        self.storage = torch.float32 if precision == "float32" else torch.bfloat16
         self.channels = network.trunk.channels
         self.maps = network.card.feature_maps
         card = network.card
@@ -86,7 +85,7 @@ class FrozenTrunk:
             organ: bool (H, W), with at least one pixel.
 
         Returns:
-            (pixels of the organ in row-major order, feature maps), in the storage dtype, on the CPU.
+            (pixels of the organ in row-major order, feature maps), in the dtype that it computes in, on the CPU.
         """
         first_row, last_row, first_column, last_column = organ_box(organ)
         rows = needed_spans(first_row, last_row, organ.shape[0], self.rates)
@@ -95,7 +94,7 @@ class FrozenTrunk:
         inside = torch.from_numpy(np.argwhere(box)).to(self.device)
         cropped = images[None, :, slice(*rows[0]), slice(*columns[0])]
         given = torch.from_numpy(np.ascontiguousarray(cropped, dtype=np.float32)).to(self.device)
-        features = torch.empty(inside.shape[0], self.maps, dtype=self.storage)
+        features = torch.empty(inside.shape[0], self.maps, dtype=self.compute)
         end = 0
         for pathway, maps in zip(self.pathways, torch.split(given, self.channels, dim=1), strict=True):
             maps = maps.contiguous(memory_format=torch.channels_last)
@@ -108,7 +107,7 @@ class FrozenTrunk:
                 start, end = end, end + maps.shape[1]
                 above, left = rows[-1][0] - rows[layer][0], columns[-1][0] - columns[layer][0]
                 ends = maps[0].permute(1, 2, 0)[inside[:, 0] + above, inside[:, 1] + left]
-                features[:, start:end] = ends.to("cpu", self.storage)
+                features[:, start:end] = ends.cpu()
         return features
 
 

@@ -14,9 +14,6 @@ from .folded_head import FoldedHead
 from .network import DualPathwayNetwork
 from .network import Head
 
-# Small enough that features and products of one chunk stay in the processor's cache.
-ROWS_AT_ONCE = 2_048
-
 
 @torch.inference_mode()
 def predict_probability(
@@ -29,11 +26,10 @@ def predict_probability(
     """
     folded = FoldedHead(head, device=device)
     values = np.empty(len(store), dtype=np.float32)
-    for start in range(0, len(store), ROWS_AT_ONCE):
-        units = folded.units(store.rows(start, start + ROWS_AT_ONCE))
-        values[start : start + ROWS_AT_ONCE] = torch.sigmoid(folded.logit(units)).cpu().numpy()
+    for voxels, rows in store.chunks():
+        values[voxels] = torch.sigmoid(folded.logit(folded.units(rows))).cpu().numpy()
         if progress is not None:
-            progress("Finding lesions", min(1.0, (start + ROWS_AT_ONCE) / len(store)))
+            progress("Finding lesions", voxels.stop / len(store))
     return store.volume(values)
 
 
@@ -45,11 +41,8 @@ def predict_slices(
     folded = FoldedHead(head, device=device)
     values = np.zeros(len(store), dtype=np.float32)
     for position in slices:
-        first, last = store.slice_range(position)
-        for start in range(first, last, ROWS_AT_ONCE):
-            stop = min(last, start + ROWS_AT_ONCE)
-            logit = folded.logit(folded.units(store.rows(start, stop)))
-            values[start:stop] = torch.sigmoid(logit).cpu().numpy()
+        for voxels, rows in store.slice_chunks(position):
+            values[voxels] = torch.sigmoid(folded.logit(folded.units(rows))).cpu().numpy()
     return store.volume(values)
 
 

@@ -29,13 +29,15 @@ class RandomBits:
     def dropped(self, values: Tensor, rate: float) -> Tensor:
         """The values with each one zero with probability `rate`, by the mask that `keep` would give; any shape."""
         levels = round(rate * _LEVELS)
-        if values.dtype != torch.bfloat16 or levels == 0:
-            return values * self.keep(values.shape, rate)
-        # A product of a bool and a bfloat16 tensor converts the mask first, which takes longer than all of this.
+        if levels == 0:
+            return values.clone()
+        # Comparing would give a bool mask, whose conversion in the product takes longer than all of this.
         words = torch.from_numpy(self._words(values.shape).view(np.int16)).view(values.shape)
         last_dropped = levels - 1 + _SIGN
         kept = words.bitwise_xor_(_SIGN).clamp_(last_dropped, last_dropped + 1).sub_(last_dropped)
-        return kept.mul_(values.view(torch.int16)).view(torch.bfloat16)
+        if values.dtype == torch.bfloat16:
+            return kept.mul_(values.view(torch.int16)).view(torch.bfloat16)
+        return kept.to(values.dtype).mul_(values)
 
     def _words(self, shape: tuple[int, ...]) -> NDArray[np.uint16]:
         count = int(np.prod(shape))

@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..errors import InputError
 from ..files.arrays import open_array
+from ..files.arrays import write_array
 from ..files.atomic import make_folder
+from ..network.feature_words import KINDS
 from ..network.features import FeatureStore
 from ..network.features import compute_features
+from ..network.features import rows_in_file
 from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
 from ..network.patches import cut_patch
@@ -24,6 +28,9 @@ from ..progress import part
 from .plan import PlannedPatch
 from .plan import TuningSettings
 from .plan import slice_patches
+
+# What patches may take before they are shortened.
+LARGEST_BYTES = 400 * 2**20
 
 CountedPixels = Callable[[PlannedPatch], NDArray[np.bool_]]
 
@@ -55,21 +62,37 @@ class PooledPatches:
 
     def __init__(self, stores: dict[int, FeatureStore]) -> None:
         self._stores = stores
-        self._firsts = {position: _first_rows(store) for position, store in stores.items()}
 
     def rows(self, patch: PlannedPatch, pixels: NDArray[np.intp]) -> Tensor:
         """Features of some of the counted pixels of a patch."""
-        return self._stores[patch.position].picked(self._firsts[patch.position][patch.number] + pixels)
+        store = self._stores[patch.position]
+        return store.picked(store.slice_range(patch.number)[0] + pixels)
 
 
 def counted_pixels(organ_mask: NDArray[np.bool_], settings: TuningSettings) -> CountedPixels:
-    """Which pixels of a patch, bool (size, size), count in the loss; the nearest voxel says whether it is organ."""
+    """Which pixels of a patch, bool (size, size), count in the loss; the nearest voxel says whether it is organ.
+
+    Of pooled patches only some are kept: since they are drawn alike from all, the expected loss is that of all.
+    """
 
     def counted(patch: PlannedPatch) -> NDArray[np.bool_]:
         organ = cut_patch(organ_mask[patch.position], patch.window, degrees=patch.degrees, order=0) > 0.5
-        return organ if settings.loss_area == "organ" else np.ones_like(organ)
+        pixels = organ if settings.loss_area == "organ" else np.ones_like(organ)
+        if settings.patch_pool is None or settings.pixels_per_patch is None:
+            return pixels
+        return _drawn(pixels, settings.pixels_per_patch, [settings.seed, patch.position, patch.number])
 
     return counted
+
+
+def _drawn(pixels: NDArray[np.bool_], count: int, seed: Sequence[int]) -> NDArray[np.bool_]:
+    """At most so many of the pixels."""
+    among = np.flatnonzero(pixels)
+    if among.size <= count:
+        return pixels
+    kept = np.zeros_like(pixels)
+    kept.flat[np.random.default_rng(seed).choice(among, count, replace=False)] = True
+    return kept
 
 
 def pool_patches(
@@ -101,7 +124,7 @@ def pool_patches(
     make_folder(folder)
     stores = {}
     for done, position in enumerate(slices):
-        patches = slice_patches(organ_mask, position, count, settings)
+        patches = _in_order(slice_patches(organ_mask, position, count, settings))
         masks = np.stack([counted(patch) for patch in patches])
         path = folder / _file_name(position, settings)
         stores[position] = _stored(path, masks, network.card.feature_maps) or compute_features(
@@ -117,17 +140,39 @@ def pool_patches(
     return PooledPatches(stores)
 
 
-def forget_patches(folder: Path, *, besides: Sequence[int]) -> None:
-    """Remove what is kept of other slices; it takes a few hundred megabytes for each."""
+def forget_patches(folder: Path, *, besides: Sequence[int], settings: TuningSettings) -> None:
+    """Remove what is kept of other slices or was made with other settings."""
+    kept = {_file_name(position, settings) for position in besides}
     for path in folder.glob("slice*.npy"):
-        if not path.name.startswith(tuple(_slice_name(position) for position in besides)):
+        if path.name not in kept:
             # Another process may have it open; then it stays until the next time.
             with suppress(OSError):
                 path.unlink()
 
 
-def _slice_name(position: int) -> str:
-    return f"slice{position:04d}-"
+def shorten_patches(
+    folder: Path, organ_mask: NDArray[np.bool_], slices: Sequence[int], count: int, settings: TuningSettings
+) -> None:
+    """Keep no more than the first `count` patches of every slice, where all that is kept takes too much space."""
+    paths = {position: folder / _file_name(position, settings) for position in slices}
+    there = {position: path for position, path in paths.items() if path.exists()}
+    if sum(path.stat().st_size for path in there.values()) <= LARGEST_BYTES:
+        return
+    counted = counted_pixels(organ_mask, settings)
+    for position, path in there.items():
+        patches = _in_order(slice_patches(organ_mask, position, count, settings))
+        store = _stored(path, np.stack([counted(patch) for patch in patches]))
+        if store is not None and path.stat().st_size > 2 * store.words.nbytes:
+            # What is mapped into memory cannot be replaced on Windows.
+            words = np.array(store.words)
+            del store
+            # Another process may have it open; then it stays until the next time.
+            with suppress(InputError):
+                write_array(path, words)
+
+
+def _in_order(patches: Sequence[PlannedPatch]) -> list[PlannedPatch]:
+    return sorted(patches, key=lambda patch: patch.number)
 
 
 def _cut(images: NDArray[np.float32], patch: PlannedPatch) -> NDArray[np.float32]:
@@ -136,20 +181,16 @@ def _cut(images: NDArray[np.float32], patch: PlannedPatch) -> NDArray[np.float32
 
 def _file_name(position: int, settings: TuningSettings) -> str:
     turned = f"{settings.rotation_degrees:g}degrees-{settings.patch_size}pixels-{settings.loss_area}"
-    return f"{_slice_name(position)}{turned}-seed{settings.seed}.npy"
+    kept = settings.pixels_per_patch or "all"
+    return f"slice{position:04d}-{turned}-{kept}kept-seed{settings.seed}.npy"
 
 
-def _stored(path: Path, masks: NDArray[np.bool_], maps: int) -> FeatureStore | None:
+def _stored(path: Path, masks: NDArray[np.bool_], maps: int | None = None) -> FeatureStore | None:
     """What is kept already, where it has these patches; it may have more."""
     try:
-        words = open_array(path, dtypes=(np.uint16, np.float32), dimensions=2)
+        words = open_array(path, dtypes=KINDS, dimensions=2)
     except (OSError, ValueError):
         return None
-    needed = int(np.count_nonzero(masks))
-    fits = len(words) >= needed and words.shape[1] == maps
+    needed = rows_in_file(masks, words.dtype)
+    fits = len(words) >= needed and maps in (None, words.shape[1])
     return FeatureStore(masks, words[:needed]) if fits else None
-
-
-def _first_rows(store: FeatureStore) -> NDArray[np.intp]:
-    counts = np.count_nonzero(store.organ_mask, axis=(1, 2))
-    return np.cumsum(counts) - counts

@@ -23,7 +23,7 @@ MOST_ITERATIONS = 1_000_000
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last two.
+    """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last four.
 
     Attributes:
         weighting: None for the class weights of the model card, or the paper's scheme for a task ("Weighting").
@@ -32,6 +32,9 @@ class TuningSettings:
         patch_pool: number of different rotated patches, whose features are computed once and used again; None
             rotates every patch afresh, as the paper does. Every slice has its own share, whatever the other slices
             are, so that features can be computed while slices are still being corrected.
+        largest_pool: where many slices are corrected, a slice has fewer than its five patches rather than all of
+            them together more than this; neighbours then show what its other windows do not.
+        pixels_per_patch: how many pixels of a pooled patch are kept, drawn alike from all that count; None keeps all.
         pixels_per_iteration: pixels of a batch that are looked at, drawn so that loss and gradient stay unbiased;
             None looks at every pixel, as the paper does.
     """
@@ -45,6 +48,8 @@ class TuningSettings:
     loss_area: str = "organ"
     seed: int = 0
     patch_pool: int | None = 40
+    largest_pool: int = 160
+    pixels_per_patch: int | None = 4096
     pixels_per_iteration: int | None = 8192
 
     def __post_init__(self) -> None:
@@ -53,6 +58,8 @@ class TuningSettings:
             self.batch_size,
             self.patch_size,
             self.patch_pool,
+            self.largest_pool,
+            self.pixels_per_patch,
             self.pixels_per_iteration,
         )
         problem = ""
@@ -71,11 +78,13 @@ class TuningSettings:
             raise InputError(message)
 
     def patches_per_slice(self, slices: int) -> int:
-        """Number of different patches of each slice where so many slices are corrected, a multiple of five."""
+        """Number of different patches of each slice where so many slices are corrected, a multiple of five or less."""
         if self.patch_pool is None:
             rounds = -(-self.iterations * self.batch_size // (slices * WINDOWS_PER_SLICE))
             return rounds * WINDOWS_PER_SLICE
         rounds = -(-self.patch_pool // (slices * WINDOWS_PER_SLICE))
+        if rounds == 1:
+            return max(1, min(WINDOWS_PER_SLICE, self.largest_pool // slices))
         return min(MOST_POOLED_PER_SLICE, rounds * WINDOWS_PER_SLICE)
 
 
@@ -85,7 +94,8 @@ class PlannedPatch:
 
     Attributes:
         position: the slice.
-        number: its place among the patches of this slice.
+        number: its place among the patches of this slice, by which the first so many are used. Neighbouring slices
+            begin with different windows.
     """
 
     position: int
@@ -97,7 +107,7 @@ class PlannedPatch:
 def slice_patches(
     organ_mask: NDArray[np.bool_], position: int, count: int, settings: TuningSettings
 ) -> list[PlannedPatch]:
-    """The first `count` patches of a slice: its five windows in turn, each with fresh random rotation.
+    """The patches of a slice whose number is below `count`: five windows in turn, each with fresh random rotation.
 
     Raises:
         InputError: the slice lies outside the image or shows no organ.
@@ -107,8 +117,14 @@ def slice_patches(
         raise InputError(message)
     windows = corner_and_centre_windows(organ_mask[position], size=settings.patch_size)
     rng = np.random.default_rng([settings.seed, position])
-    degrees = rng.uniform(-settings.rotation_degrees, settings.rotation_degrees, count)
-    return [PlannedPatch(position, i, windows[i % len(windows)], float(degrees[i])) for i in range(count)]
+    drawn = max(count, WINDOWS_PER_SLICE)
+    degrees = rng.uniform(-settings.rotation_degrees, settings.rotation_degrees, drawn)
+    numbers = [(i - position) % WINDOWS_PER_SLICE if i < WINDOWS_PER_SLICE else i for i in range(drawn)]
+    return [
+        PlannedPatch(position, number, windows[i % WINDOWS_PER_SLICE], float(degrees[i]))
+        for i, number in enumerate(numbers)
+        if number < count
+    ]
 
 
 def plan_patches(

@@ -126,4 +126,5 @@ def _with_stored_patches(settings: TuningSettings, all_slices: int, rest: int) -
     """The settings with as many patches of each slice as tuning on all of them has stored."""
     if settings.patch_pool is None:
         return settings
-    return replace(settings, patch_pool=settings.patches_per_slice(all_slices) * rest)
+    stored = settings.patches_per_slice(all_slices) * rest
+    return replace(settings, patch_pool=stored, largest_pool=stored)

@@ -11,6 +11,7 @@ from PatientSpecificTuningLib.engine.lesions.logit_moments import logit_moments
 from PatientSpecificTuningLib.engine.lesions.logit_moments import softmax_deviation
 from PatientSpecificTuningLib.engine.lesions.uncertainty import NEGLIGIBLE_SD
 from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
+from PatientSpecificTuningLib.engine.lesions.uncertainty import predict_with_deviation
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.folded_head import FoldedHead
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -34,7 +35,7 @@ def test_unsampled_voxels_have_a_negligible_deviation(shipped):
     head, store = shipped
     some = monte_carlo_dropout(head, store, repetitions=100, seed=3)[1][store.organ_mask]
     every = monte_carlo_dropout(head, store, repetitions=100, seed=4, negligible=0)[1][store.organ_mask]
-    logit, variance = logit_moments(FoldedHead(head), store.rows(0, len(store)))
+    logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
     skipped = (largest_deviation(logit, variance) <= NEGLIGIBLE_SD).numpy()
     assert 0.05 < skipped.mean() < 0.999
     assert every[skipped].max() <= NEGLIGIBLE_SD
@@ -44,15 +45,25 @@ def test_unsampled_voxels_have_a_negligible_deviation(shipped):
 def test_error_propagation_follows_the_sampled_deviation(shipped):
     head, store = shipped
     sampled = monte_carlo_dropout(head, store, repetitions=200, negligible=0)[1][store.organ_mask]
-    logit, variance = logit_moments(FoldedHead(head), store.rows(0, len(store)))
+    logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
     propagated = softmax_deviation(logit, variance).numpy()
     assert np.corrcoef(sampled, propagated)[0, 1] > 0.8
     assert (sampled <= largest_deviation(logit, variance).numpy() + 0.5 * NEGLIGIBLE_SD).all()
 
 
+def test_one_pass_gives_softmax_and_deviation_of_the_logit(shipped):
+    head, store = shipped
+    probability, deviation = predict_with_deviation(head, store, least=0.3)
+    np.testing.assert_array_equal(probability, predict_probability(head, store))
+    _logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
+    wanted = np.where(probability >= 0.3, store.volume(variance.sqrt().numpy()), 0)
+    assert (wanted > 0).any()
+    np.testing.assert_allclose(deviation, wanted, rtol=1e-4)
+
+
 def test_folded_head_gives_the_softmax_of_the_head(shipped):
     head, store = shipped
-    rows = store.rows(0, len(store)).float()
+    rows = store.picked(np.arange(len(store))).float()
     with torch.inference_mode():
         plain = torch.softmax(head.eval()(rows), dim=-1)[:, 1].numpy()
     np.testing.assert_allclose(predict_probability(head, store)[store.organ_mask], plain, atol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 
 import numpy as np
@@ -11,6 +12,9 @@ from builders import blob_examination
 from builders import tiny_card
 from PatientSpecificTuningLib.engine.errors import Cancelled
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.network import feature_words
+from PatientSpecificTuningLib.engine.network import features
+from PatientSpecificTuningLib.engine.network import frozen_trunk
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.features import open_features
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
@@ -30,6 +34,10 @@ def network():
     return network.eval()
 
 
+def everything(store):
+    return torch.cat([rows for _voxels, rows in store.chunks()])
+
+
 @torch.inference_mode()
 def plain_rows(network, images, organ):
     maps = network.trunk(torch.from_numpy(np.ascontiguousarray(images.transpose(1, 0, 2, 3))))
@@ -40,9 +48,7 @@ def test_float32_features_equal_the_plain_trunk(network, tmp_path):
     images, organ, _ = blob_examination()
     store = compute_features(network, images, organ, tmp_path / "f.npy", precision="float32")
     assert len(store) == organ.sum()
-    torch.testing.assert_close(
-        store.rows(0, len(store)), plain_rows(network, images, organ), atol=1e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(everything(store), plain_rows(network, images, organ), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("place", [(40, 30), (0, 30), (3, 66), (78, 0)], ids=str)
@@ -53,9 +59,7 @@ def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(net
     small[:, row : row + 10, column : column + 12] = True
     images = images + np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
     store = compute_features(network, images, small, tmp_path / "f.npy", precision="float32")
-    torch.testing.assert_close(
-        store.rows(0, len(store)), plain_rows(network, images, small), atol=1e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(everything(store), plain_rows(network, images, small), atol=1e-5, rtol=1e-5)
 
 
 def test_bfloat16_features_are_close_and_half_the_size(network, tmp_path):
@@ -63,8 +67,79 @@ def test_bfloat16_features_are_close_and_half_the_size(network, tmp_path):
     exact = compute_features(network, images, organ, tmp_path / "a.npy", precision="float32")
     half = compute_features(network, images, organ, tmp_path / "b.npy", precision="bfloat16")
     assert half.words.itemsize * 2 == exact.words.itemsize
-    a, b = exact.rows(0, len(exact)), half.rows(0, len(half)).float()
+    a, b = everything(exact), everything(half).float()
     assert ((a - b).abs().mean() / a.abs().mean()) < 0.02
+
+
+def test_a_byte_for_each_feature_is_right_to_a_510th_of_the_largest_in_its_slice(network, tmp_path):
+    images, organ, _ = blob_examination()
+    organ[2] = False
+    exact = compute_features(network, images, organ, tmp_path / "a.npy", precision="float32")
+    bytes_ = compute_features(network, images, organ, tmp_path / "b.npy")
+    assert bytes_.words.dtype == np.uint8
+    assert len(bytes_) == len(exact) == organ.sum()
+    for position in (0, 1, 3):
+        first, last = exact.slice_range(position)
+        wanted, found = (store.picked(np.arange(first, last)).float() for store in (exact, bytes_))
+        assert ((wanted - found).abs() <= wanted.amax(dim=0) / 509 + 1e-6).all()
+
+
+@pytest.mark.parametrize("fast", [False, True], ids=["float32", "bfloat16"])
+def test_both_number_formats_keep_the_same_features(network, tmp_path, monkeypatch, fast):
+    for module in (frozen_trunk, feature_words):
+        monkeypatch.setattr(module, "has_fast_bfloat16", lambda _device: fast)
+    images, organ, _ = blob_examination()
+    exact = compute_features(network, images, organ, tmp_path / "a.npy", precision="float32")
+    store = compute_features(network, images, organ, tmp_path / "b.npy")
+    rows = everything(store)
+    assert rows.dtype == (torch.bfloat16 if fast else torch.float32)
+    wanted = everything(exact)
+    assert ((wanted - rows.float()).abs().mean() / wanted.abs().mean()) < 0.02
+
+
+@pytest.mark.parametrize("precision", ["auto", "bfloat16", "float32"])
+def test_picked_voxels_are_those_of_the_chunks(network, tmp_path, precision):
+    images, organ, _ = blob_examination()
+    organ[1] = False
+    store = compute_features(network, images, organ, tmp_path / "f.npy", precision=precision)
+    voxels = np.flatnonzero(np.random.default_rng(0).random(len(store)) < 0.1)
+    assert torch.equal(store.picked(voxels), everything(store)[torch.from_numpy(voxels)])
+    assert store.picked(voxels[:0]).shape == (0, store.words.shape[1])
+
+
+def test_chunks_cover_all_voxels_in_order_and_never_two_slices(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "ROWS_AT_ONCE", 100)
+    images, organ, _ = blob_examination()
+    store = compute_features(network, images, organ, tmp_path / "f.npy")
+    places = [place for place, _rows in store.chunks()]
+    assert places[0].start == 0
+    assert places[-1].stop == len(store)
+    assert all(before.stop == after.start for before, after in itertools.pairwise(places))
+    slices = np.flatnonzero(organ)[[place.start for place in places]] // organ[0].size
+    assert (slices == np.flatnonzero(organ)[[place.stop - 1 for place in places]] // organ[0].size).all()
+
+
+@pytest.mark.parametrize("word", [np.float32, np.uint16])
+def test_features_of_an_earlier_version_are_read(tmp_path, word):
+    organ = np.ones((2, 3, 3), dtype=bool)
+    kept = np.random.default_rng(0).random((18, 4)).astype(np.float32)
+    bits = torch.from_numpy(kept).bfloat16().view(torch.int16).numpy().view(np.uint16)
+    np.save(tmp_path / "f.npy", kept if word is np.float32 else bits)
+    rows = everything(open_features(tmp_path / "f.npy", organ)).float()
+    np.testing.assert_allclose(rows.numpy(), kept, rtol=0.01)
+
+
+def test_an_error_of_the_disk_in_the_background_is_told_and_leaves_no_file(network, tmp_path, monkeypatch):
+    images, organ, _ = blob_examination()
+    monkeypatch.setattr(features, "SYNCED_AT_ONCE", 0)
+
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(features.os, "fsync", full)
+    with pytest.raises(InputError, match="disk is full"):
+        compute_features(network, images, organ, tmp_path / "f.npy")
+    assert not list(tmp_path.iterdir())
 
 
 def test_slice_ranges_partition_the_voxels(network, tmp_path):
