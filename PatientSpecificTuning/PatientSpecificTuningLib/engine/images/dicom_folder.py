@@ -9,6 +9,8 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .dicom_file import holds_what_it_promises
+from .dicom_file import is_marked_dicom
 from .dicom_slices import DicomSlice
 from .dicom_slices import read_slice
 from .dicom_slices import require_regular
@@ -16,7 +18,6 @@ from .formats import require_utf8
 from .limits import require_size
 
 _SUFFIXES = (".dcm", ".ima", ".dicom")
-_MAGIC, _PREAMBLE = b"DICM", 128
 _DIRECTORY = "DICOMDIR"
 
 
@@ -100,6 +101,8 @@ def _require_plain_files(folder: Path, name: str) -> None:
         if not entry.is_file() and not entry.is_dir():
             message = f"{entry.path} in the folder for the {name} is no file; remove it."
             raise InputError(message)
+        if entry.is_file() and not holds_what_it_promises(entry.path):
+            raise InputError(_not_dicom(entry.path, name))
 
 
 def _require_all_read(folder: Path, name: str, files: Sequence[str]) -> None:
@@ -107,11 +110,14 @@ def _require_all_read(folder: Path, name: str, files: Sequence[str]) -> None:
     read = {os.path.basename(file) for file in files}
     for entry in os.scandir(folder):
         if entry.name not in read and entry.name != _DIRECTORY and _looks_like_dicom(entry):
-            message = (
-                f"{entry.path} in the folder for the {name} cannot be read as DICOM; restore it from a copy or export the"
-                " series again."
-            )
-            raise InputError(message)
+            raise InputError(_not_dicom(entry.path, name))
+
+
+def _not_dicom(path: str, name: str) -> str:
+    return (
+        f"{path} in the folder for the {name} cannot be read as DICOM; restore it from a copy or export the series"
+        " again."
+    )
 
 
 def _looks_like_dicom(entry: os.DirEntry[str]) -> bool:
@@ -119,5 +125,4 @@ def _looks_like_dicom(entry: os.DirEntry[str]) -> bool:
         return False
     if entry.name.lower().endswith(_SUFFIXES):
         return True
-    with open(entry.path, "rb") as stream:
-        return stream.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
+    return is_marked_dicom(entry.path)

@@ -19,6 +19,7 @@ from .file_names import sequence_of
 from .file_names import visit_order
 from .formats import IMAGE_SUFFIXES
 from .formats import require_utf8
+from .text_header import text_header_problem
 
 
 @dataclass
@@ -161,8 +162,10 @@ def _with_fewest_voxels(paths: list[Path]) -> list[Path]:
     for path in paths:
         reader.SetFileName(str(path))
         try:
+            if text_header_problem(path):
+                return paths
             reader.ReadImageInformation()
-        except RuntimeError:
+        except (OSError, RuntimeError):
             return paths
         counts[path] = math.prod(reader.GetSize())
     return [path for path in paths if counts[path] == min(counts.values())]

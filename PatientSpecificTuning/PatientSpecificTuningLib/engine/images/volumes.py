@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..files.atomic import replace_when_complete
+from .dicom_file import holds_what_it_promises
 from .dicom_folder import dicom_volumes
 from .dicom_folder import read_dicom_volume
 from .formats import IMAGE_SUFFIXES
@@ -21,6 +22,7 @@ from .geometry import check_geometry
 from .limits import require_size
 from .nifti_file import is_nifti
 from .nifti_file import nifti_problem
+from .text_header import text_header_problem
 
 
 def read_volume(path: Path, name: str) -> sitk.Image:
@@ -82,6 +84,7 @@ def count_volumes(path: Path, name: str) -> int:
         if path.is_dir():
             return len(dicom_volumes(path, name))
         _require_known_format(path, name)
+        _require_readable_header(path, name)
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise InputError(_unreadable(path, name, error)) from error
@@ -176,8 +179,7 @@ def _require_intact(path: Path, name: str) -> None:
     except ValueError as error:
         raise InputError(_unreadable(path, name, error)) from error
     except OSError as error:
-        message = f"The {name} {path} cannot be read ({error.strerror or error}); check that you may read it."
-        raise InputError(message) from error
+        raise InputError(_not_opened(path, name, error)) from error
     if "NaN" in problem:
         raise InputError(_not_finite(name))
     if problem:
@@ -205,6 +207,22 @@ def _require_known_format(path: Path, name: str) -> None:
     # Readers of other formats are many, and some of them are old.
     if not path.name.lower().endswith((*IMAGE_SUFFIXES, *SINGLE_DICOM_SUFFIXES)):
         raise InputError(_unreadable(path, name))
+
+
+def _require_readable_header(path: Path, name: str) -> None:
+    try:
+        problem = text_header_problem(path)
+        if path.name.lower().endswith(SINGLE_DICOM_SUFFIXES) and not holds_what_it_promises(path):
+            problem = "is damaged"
+    except OSError as error:
+        raise InputError(_not_opened(path, name, error)) from error
+    if problem:
+        message = f"The {name} {path} {problem}; export it again as one file, NIfTI for instance."
+        raise InputError(message)
+
+
+def _not_opened(path: Path, name: str, error: OSError) -> str:
+    return f"The {name} {path} cannot be read ({error.strerror or error}); check that you may read it."
 
 
 def _unreadable(path: Path, name: str, error: Exception | None = None) -> str:
