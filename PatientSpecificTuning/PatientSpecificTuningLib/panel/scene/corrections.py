@@ -161,11 +161,10 @@ def propose(
         before = drawn.read(position)[0]
         if key in marks or before != start.get(key, (EMPTY, 0))[0]:
             continue
-        put = drawn.summary(drawn.planeOf(lesions, position))
-        if put[0] == before:
+        if drawn.summary(drawn.planeOf(lesions, position))[0] == before:
             continue
         putPlane(node, segmentId(node), lesions, *drawn.place(position))
-        start[key] = put
+        start[key] = drawn.read(position)
         changed.append(position)
     # A slice on which nothing was put needs no entry.
     node.SetAttribute(START, json.dumps({key: put for key, put in start.items() if put[0] != EMPTY}))

@@ -63,7 +63,9 @@ def putPlane(node, segmentId: str, image: sitk.Image, axis: int, index: int) -> 
     reference.GetIJKToRASMatrix(matrix)
     oriented.SetImageToWorldMatrix(matrix)
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetBinaryLabelmapToSegment(oriented, node, segmentId, logic.MODE_REPLACE, extent)
+    # Added first, then taken away, as a brush does it; replacing would empty all other planes.
+    for mode in (logic.MODE_MERGE_MAX, logic.MODE_MERGE_MIN):
+        logic.SetBinaryLabelmapToSegment(oriented, node, segmentId, mode, extent)
 
 
 def addSegment(
