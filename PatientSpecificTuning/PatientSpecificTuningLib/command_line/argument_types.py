@@ -66,3 +66,15 @@ def rate(text: str) -> float:
         message = f"{text!r} is not a number between 0 and 1"
         raise argparse.ArgumentTypeError(message)
     return value
+
+
+def distance(text: str) -> float:
+    """A number of millimetres from 0 on."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 10_000:
+        message = f"{text!r} is not a distance in mm"
+        raise argparse.ArgumentTypeError(message)
+    return value

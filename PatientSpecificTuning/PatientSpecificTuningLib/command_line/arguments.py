@@ -11,8 +11,13 @@ from typing import Any
 from ..engine.cohort.sample_cases import sample_names
 from ..engine.model.card import MOTION_CORRECTIONS
 from ..engine.model.card import REGISTRATIONS
+from ..engine.tuning.slice_proposal import CRITERIA
+from ..engine.tuning.slice_proposal import DISTANCE_MM
+from ..engine.tuning.slice_proposal import GAIN
+from ..engine.tuning.slice_proposal import PAPER
 from . import verbs
 from .argument_types import channels
+from .argument_types import distance
 from .argument_types import number
 from .argument_types import positive
 from .argument_types import rate
@@ -41,6 +46,14 @@ def build_parser(
     )
     _annotate(
         _verb(commands, "annotate", verbs.annotate, "take corrected labels of baseline slices into the case")
+    )
+    _learn(
+        _verb(
+            commands,
+            "learn",
+            verbs.learn,
+            "learn from the slices corrected so far: lesions of the other slices, and which to correct next",
+        )
     )
     _tune(_verb(commands, "tune", verbs.tune, "fine-tune the last two layers on the corrected slices"))
     _segment(
@@ -145,6 +158,42 @@ def _propose(command: argparse.ArgumentParser) -> None:
         help="which slices to choose from; by default all of the organ, but those with a lesion for a model that"
         " needs every one of them",
     )
+    _criterion(command, PAPER)
+
+
+def _criterion(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument(
+        "--criterion",
+        choices=CRITERIA,
+        default=default,
+        help="the paper's score (mean lesion softmax nearest to 0.5), or what a correction is expected to change, for"
+        " slices that lie apart",
+    )
+    command.add_argument(
+        "--distance",
+        type=distance,
+        default=DISTANCE_MM,
+        metavar="MM",
+        help="how far apart slices of the criterion gain lie where there are enough",
+    )
+
+
+def _learn(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    command.add_argument(
+        "--labels", type=Path, required=True, metavar="PATH", help="lesion labelmap of the baseline"
+    )
+    command.add_argument(
+        "--slices",
+        nargs="+",
+        type=number,
+        required=True,
+        metavar="INDEX",
+        help="the slices corrected so far, by index from 0 on the working grid",
+    )
+    command.add_argument("--count", type=positive, default=2, help="how many slices to propose next")
+    _criterion(command, GAIN)
+    _tuning(command)
 
 
 def _annotate(command: argparse.ArgumentParser) -> None:

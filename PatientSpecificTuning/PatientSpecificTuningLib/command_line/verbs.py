@@ -14,6 +14,7 @@ from ..engine.images.scan_files import ExaminationFiles
 from ..engine.images.scan_files import find_examinations
 from ..engine.images.scan_files import single_roles
 from ..engine.progress import Progress
+from ..engine.tuning.slice_proposal import in_words
 
 Options = argparse.Namespace
 Answer = dict[str, Any]
@@ -41,8 +42,14 @@ def propose(options: Options, progress: Progress | None) -> Answer:
     from ..engine import workflow
 
     del progress
-    proposals = workflow.propose(options.case, count=options.count, among=options.among)
-    return {"slices": [asdict(proposal) for proposal in proposals]}
+    proposals = workflow.propose(
+        options.case,
+        count=options.count,
+        among=options.among,
+        criterion=options.criterion,
+        distance_mm=options.distance,
+    )
+    return {"slices": [asdict(proposal) | {"why": in_words(proposal)} for proposal in proposals]}
 
 
 def annotate(options: Options, progress: Progress | None) -> Answer:
@@ -52,6 +59,25 @@ def annotate(options: Options, progress: Progress | None) -> Answer:
     del progress
     annotation = workflow.annotate(options.case, options.labels, slices=options.slices)
     return {"corrected_slices": list(annotation.slices), "sha256": annotation.sha256}
+
+
+def learn(options: Options, progress: Progress | None) -> Answer:
+    """Learn from the slices corrected so far and look at the others; no version is made."""
+    from ..engine import workflow
+
+    live = workflow.learn_so_far(
+        options.case,
+        options.labels,
+        options.slices,
+        **_tuning(options),
+        criterion=options.criterion,
+        distance_mm=options.distance,
+        progress=progress,
+    )
+    proposals = [
+        asdict(proposal) | {"why": in_words(proposal)} for proposal in live.proposals[: options.count]
+    ]
+    return {"learned": live.has_learned, "lesions": str(live.lesions), "slices": proposals}
 
 
 def tune(options: Options, progress: Progress | None) -> Answer:

@@ -6,21 +6,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 
+from .case.annotation import Annotation
 from .case.annotation import load_annotation
 from .case.case import Case
 from .case.case import CaseLike
 from .case.case import opened
 from .lesions.lesions import binarize
+from .live_files import kept_head
 from .model.card import read_model_card
 from .network.device import on_best_device
 from .network.model_choice import model_of_case
+from .network.prepared import PreparedExamination
 from .network.prepared import open_examination
 from .origins import making_of
 from .origins import origin_of_tuning
 from .progress import Progress
 from .tuning.plan import TuningSettings
+
+if TYPE_CHECKING:
+    from .network.network import DualPathwayNetwork
+    from .network.tuned_head import TunedHead
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,11 @@ def tune(
     """
     from .network.model_folder import load_model
     from .network.tuned_head import save_tuned_head
-    from .tuning.tuning import tune as tune_head
 
     case = opened(case)
     annotation = load_annotation(case)
-    if learning_rate is None:
-        learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
-    settings = TuningSettings(
+    settings = settings_of(
+        case,
         iterations=iterations,
         learning_rate=learning_rate,
         rotation_degrees=rotation_degrees,
@@ -115,11 +121,43 @@ def tune(
     origin = origin_of_tuning(case, annotation, settings)
     if (number := case.made_before("tuned", origin)) is not None:
         return tuned_model(case, number)
-    card, network = load_model(model_of_case(case))
-    baseline = open_examination(case, "baseline")
-    predicted = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+    _card, network = load_model(model_of_case(case))
     start = time.monotonic()
-    head = on_best_device(
+    head = kept_head(case, origin, network)
+    if head is None:
+        baseline = open_examination(case, "baseline")
+        head = learned_head(case, network, baseline, annotation, settings, progress)
+    with case.new_version("tuned", origin=origin) as folder:
+        annotation.write_to(folder, case.record("baseline").working_grid)
+        save_tuned_head(folder, head, {**origin, **making_of(start)})
+    return tuned_model(case, str(case.current["tuned"]))
+
+
+def settings_of(case: Case, *, learning_rate: float | None = None, **settings: Any) -> TuningSettings:
+    """Settings of fine-tuning; without a learning rate that of the model card."""
+    if learning_rate is None:
+        learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
+    return TuningSettings(learning_rate=learning_rate, **settings)
+
+
+def learned_head(
+    case: Case,
+    network: DualPathwayNetwork,
+    baseline: PreparedExamination,
+    annotation: Annotation,
+    settings: TuningSettings,
+    progress: Progress | None,
+) -> TunedHead:
+    """What the head becomes by the corrected slices, always from the base weights.
+
+    Raises:
+        InputError: no corrected slice shows a lesion.
+    """
+    from .tuning.tuning import tune as tune_head
+
+    processing = network.card.post_processing
+    predicted = binarize(baseline.base_probability, baseline.organ_mask, processing)
+    return on_best_device(
         lambda device: tune_head(
             network,
             baseline.images,
@@ -133,10 +171,6 @@ def tune(
             progress=progress,
         )
     )
-    with case.new_version("tuned", origin=origin) as folder:
-        annotation.write_to(folder, case.record("baseline").working_grid)
-        save_tuned_head(folder, head, {**origin, **making_of(start)})
-    return tuned_model(case, str(case.current["tuned"]))
 
 
 def tuned_number(case: Case, weights: str) -> str | None:

@@ -41,6 +41,7 @@ from .lesions.results import checked_run
 from .lesions.results import require_dropout
 from .lesions.segmentation import compute_uncertainty
 from .lesions.segmentation import segment_examination
+from .live_tuning import learn_so_far as learn_so_far
 from .model.card import read_model_card
 from .network.model_choice import choose_model
 from .network.model_choice import model_identity
@@ -51,6 +52,8 @@ from .origins import making_of
 from .origins import origin_of_result
 from .progress import Progress
 from .progress import within
+from .tuning.slice_proposal import DISTANCE_MM
+from .tuning.slice_proposal import PAPER
 from .tuning.slice_proposal import SliceProposal
 from .tuning.slice_proposal import propose_slices
 
@@ -139,6 +142,8 @@ def propose(
     count: int | str | None = None,
     among: str | None = None,
     lesion_labels: NDArray[np.bool_] | None = None,
+    criterion: str = PAPER,
+    distance_mm: float = DISTANCE_MM,
 ) -> list[SliceProposal]:
     """The baseline slices from which the CNN can learn most, best first.
 
@@ -147,6 +152,8 @@ def propose(
         among: "organ" for all slices of the organ, "lesion" for slices with a lesion; None is "organ", but "lesion"
             where the model card asks for all.
         lesion_labels: bool (Z, Y, X) on the working grid; without it a lesion is what the base CNN found.
+        criterion: "paper" for the score of the paper, "gain" for what a correction is expected to change.
+        distance_mm: how far apart slices of "gain" lie where there are enough.
 
     Raises:
         InputError: the baseline is not prepared, or there is no slice to choose from.
@@ -162,6 +169,9 @@ def propose(
         count=None if count == "all" else int(count),
         among=among or "organ",
         lesion_labels=lesion_labels,
+        criterion=criterion,
+        slice_mm=baseline.record.working_grid.spacing[2],
+        distance_mm=distance_mm,
     )
 
 

@@ -66,6 +66,7 @@ class WorkerClient:
         onError: Callable[[Failure], None] = lambda failure: None,
         onProgress: Callable[[str, float, float | None], None] = lambda stage, fraction, remaining: None,
         ahead: bool = False,
+        newest: bool = False,
     ) -> int:
         """Ask for something; one of `onResult` and `onError` is called in the end.
 
@@ -74,11 +75,12 @@ class WorkerClient:
 
         Args:
             ahead: work that will be needed later; it makes way for the next request that is not.
+            newest: other work ahead makes way for this one, which is ahead as well but wanted first.
 
         Returns:
             the id of the request.
         """
-        if not ahead:
+        if newest or not ahead:
             self._makeWay()
         self._count += 1
         self._waiting.append(_Request(self._count, verb, arguments, onResult, onError, onProgress, ahead))

@@ -63,6 +63,13 @@ def prepare_tuning(progress: Progress, case: str, slices: list[int], **settings:
     return {"slices": slices}
 
 
+def learn(progress: Progress, case: str, labels: str, slices: list[int], **settings: Any) -> Answer:
+    """Learn from the slices corrected so far and look at the others; no version is made."""
+    usable_torch()
+    live = workflow.learn_so_far(case, labels, slices, **settings, progress=progress)
+    return {"slices": list(live.slices), "learned": live.has_learned, "lesions": str(live.lesions)}
+
+
 def tune(progress: Progress, case: str, **settings: Any) -> Answer:
     """Tune on the corrected slices."""
     usable_torch()
@@ -123,6 +130,7 @@ VERBS = {
         propose,
         annotate,
         prepare_tuning,
+        learn,
         tune,
         segment,
         evaluate,

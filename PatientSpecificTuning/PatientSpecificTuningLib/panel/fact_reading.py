@@ -122,7 +122,7 @@ class FactReader:
 
     def _case(self, facts: Facts, settings: Settings) -> CaseFacts:
         return self._cases.read(
-            self.caseFolder(facts), lambda versions: shownVersion(versions, settings.result)
+            self.caseFolder(facts), settings, lambda versions: shownVersion(versions, settings.result)
         )
 
     def _withCorrections(self, facts: Facts, parameters, stage) -> Facts:

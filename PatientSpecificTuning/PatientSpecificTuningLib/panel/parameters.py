@@ -17,6 +17,9 @@ from slicer.parameterNodeWrapper import parameterNodeWrapper
 
 from ..engine.model.card_check import MOTION_CORRECTIONS
 from ..engine.model.card_check import REGISTRATIONS
+from ..engine.tuning.slice_proposal import DISTANCE_MM
+from ..engine.tuning.slice_proposal import GAIN
+from ..engine.tuning.slice_proposal import PAPER
 from .situation.state import SCANS
 
 BY_MODEL = "as the model says"
@@ -49,6 +52,9 @@ class PanelParameters:
     registration: Annotated[str, Choice([BY_MODEL, *REGISTRATIONS]), Default(BY_MODEL)]
     motionCorrection: Annotated[str, Choice([BY_MODEL, *MOTION_CORRECTIONS]), Default(BY_MODEL)]
     iterations: Annotated[int, WithinRange(50, 1000), Default(100)]
+    criterion: Annotated[str, Choice([GAIN, PAPER]), Default(GAIN)]
+    distance: Annotated[float, WithinRange(0, 100), Default(DISTANCE_MM)]
+    learnWhileCorrecting: Annotated[bool, Default(True)]
     proposedSlices: Annotated[int, WithinRange(0, 50), Default(0)]
     shownChannel: Annotated[int, Default(0)]
     weighting: Annotated[str, Choice(list(WEIGHTINGS)), Default("none")]

@@ -58,9 +58,21 @@ class Requests:
             self._show(Running(title))
         self._request(title, verb, arguments, onAnswer, isAhead=False)
 
-    def askAhead(self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered = ignore) -> None:
-        """Ask for something that nobody waits for; where it fails, the step that needs it says why."""
-        self._request(title, verb, arguments, onAnswer, isAhead=True)
+    def askAhead(
+        self,
+        title: str,
+        verb: str,
+        arguments: dict[str, Any],
+        onAnswer: Answered = ignore,
+        *,
+        isNewest: bool = False,
+    ) -> None:
+        """Ask for something that nobody waits for; where it fails, the step that needs it says why.
+
+        Args:
+            isNewest: all other work ahead makes way, also an earlier one of the same kind, which is out of date.
+        """
+        self._request(title, verb, arguments, onAnswer, isAhead=True, isNewest=isNewest)
 
     def cancel(self) -> None:
         """Stop what runs and what waits; what is complete is kept."""
@@ -116,7 +128,14 @@ class Requests:
             raise InputError(failures[0])
 
     def _request(
-        self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered, *, isAhead: bool
+        self,
+        title: str,
+        verb: str,
+        arguments: dict[str, Any],
+        onAnswer: Answered,
+        *,
+        isAhead: bool,
+        isNewest: bool = False,
     ) -> None:
         # What cannot be said in JSON must fail here, at the caller, and not in the worker.
         json.dumps(arguments)
@@ -147,7 +166,13 @@ class Requests:
                 self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
 
         self._client.request(
-            verb, arguments, onResult=answered, onError=failed, onProgress=progressed, ahead=isAhead
+            verb,
+            arguments,
+            onResult=answered,
+            onError=failed,
+            onProgress=progressed,
+            ahead=isAhead,
+            newest=isNewest,
         )
 
     def _sayFailure(self, error: Exception) -> None:

@@ -21,7 +21,7 @@ from PatientSpecificTuningLib.command_line import verbs as command_verbs
 from PatientSpecificTuningLib.command_line.main import main
 from PatientSpecificTuningLib.engine.case.case import Case
 
-VERBS = ("prepare", "propose", "annotate", "tune", "segment", "evaluate", "train", "demo", "study")
+VERBS = ("prepare", "propose", "annotate", "learn", "tune", "segment", "evaluate", "train", "demo", "study")
 Cli = Callable[..., tuple[int, str, str]]
 
 

@@ -130,6 +130,28 @@ def test_work_ahead_waits_for_what_was_asked(client, processes) -> None:
     assert not client.isBusy
 
 
+def test_the_newest_work_ahead_makes_the_earlier_stop_and_is_itself_no_reason_to_wait(
+    client, processes, heard
+) -> None:
+    older = client.request("learn", {"slices": [3]}, ahead=True, newest=True)
+    client.request("prepare_tuning", {}, ahead=True)
+    client.request("learn", {"slices": [3, 5]}, ahead=True, newest=True, **heard.callbacks())
+    assert not client.isBusy
+    assert processes[0].sent[-1] == {"id": 0, "verb": "cancel", "arguments": {"id": older}}
+    processes[0].says(id=older, type="error", kind="cancelled", message="Cancelled.")
+    assert processes[0].sent[-1]["arguments"] == {"slices": [3, 5]}
+    assert "prepare_tuning" not in [message["verb"] for message in processes[0].sent]
+    processes[0].says(id=processes[0].sent[-1]["id"], type="result", result={"learned": True})
+    assert heard.results == [{"learned": True}]
+
+
+def test_the_newest_work_ahead_leaves_alone_what_somebody_waits_for(client, processes) -> None:
+    client.request("tune", {})
+    client.request("segment", {})
+    client.request("learn", {}, ahead=True, newest=True)
+    assert [message["verb"] for message in processes[0].sent] == ["tune"]
+
+
 def test_messages_come_together_from_pieces(client, processes, heard) -> None:
     number = client.request("hello", {}, **heard.callbacks())
     line = messages.encode({"id": number, "type": "result", "result": {"device": "日本"}})

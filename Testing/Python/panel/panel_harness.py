@@ -37,10 +37,12 @@ class DirectClient:
         onError=lambda failure: None,
         onProgress=lambda stage, part, remaining: None,
         ahead: bool = False,
+        newest: bool = False,
     ) -> int:
         from PatientSpecificTuningLib.engine.errors import InputError
         from PatientSpecificTuningLib.jobs import verbs
 
+        del newest
         self.requests.append((verb, arguments))
         try:
             if self.failure and not ahead:

@@ -157,7 +157,7 @@ def test_the_base_cnn_shows_its_lesions_of_both_examinations_before_anybody_corr
 def test_marking_marks_the_shown_slice_and_goes_on_to_the_next(prepared: Work) -> None:
     first, second = (row.slice for row in prepared.state.corrections.rows)
     prepared.logic.markCorrected()
-    assert prepared.statuses() == {first: "corrected", second: "untouched"}
+    assert (prepared.statuses()[first], prepared.statuses()[second]) == ("corrected", "untouched")
     assert [row.slice for row in prepared.state.corrections.rows if row.isShown] == [second]
 
 

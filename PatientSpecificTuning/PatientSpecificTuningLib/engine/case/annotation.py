@@ -68,9 +68,7 @@ def labels_on_working_grid(case: Case, path: Path, name: str) -> NDArray[np.bool
     Raises:
         InputError: the file cannot be used or shows no lesion inside the image.
     """
-    image = read_labelmap(path, name)
-    grid = case.record("baseline").working_grid
-    labels = sitk.GetArrayFromImage(resample_labelmap(image, grid)) > 0
+    labels = labels_of_baseline(case, path, name)
     if not labels.any():
         message = (
             f"The {name} {path} shows no lesion on the baseline; correct at least one slice with a lesion, or"
@@ -80,13 +78,23 @@ def labels_on_working_grid(case: Case, path: Path, name: str) -> NDArray[np.bool
     return labels
 
 
+def labels_of_baseline(case: Case, path: Path, name: str) -> NDArray[np.bool_]:
+    """The same, but it may be empty.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    grid = case.record("baseline").working_grid
+    return sitk.GetArrayFromImage(resample_labelmap(read_labelmap(path, name), grid)) > 0
+
+
 def lesion_slices(labels: NDArray[np.bool_]) -> list[int]:
     """Indices of the slices that show a lesion."""
     return [int(i) for i in np.flatnonzero(labels.any(axis=(1, 2)))]
 
 
-def save_annotation(case: Case, labels: NDArray[np.bool_], slices: Sequence[int]) -> Annotation:
-    """Keep labels and the list of corrected slices in the case; the earlier ones stay in the tuned versions.
+def annotation_of(labels: NDArray[np.bool_], slices: Sequence[int]) -> Annotation:
+    """Labels (Z, Y, X) with the list of corrected slices, each once and in order.
 
     Raises:
         InputError: no slice is named, or a slice lies outside the image.
@@ -97,7 +105,16 @@ def save_annotation(case: Case, labels: NDArray[np.bool_], slices: Sequence[int]
         problem = f"Slice {outside[0]} is not in the baseline" if outside else "No corrected slice is named"
         message = f"{problem}, whose slices are 0 to {labels.shape[0] - 1}; name slices in that range."
         raise InputError(message)
-    annotation = Annotation(labels, chosen)
+    return Annotation(labels, chosen)
+
+
+def save_annotation(case: Case, labels: NDArray[np.bool_], slices: Sequence[int]) -> Annotation:
+    """Keep labels and the list of corrected slices in the case; the earlier ones stay in the tuned versions.
+
+    Raises:
+        InputError: no slice is named, or a slice lies outside the image.
+    """
+    annotation = annotation_of(labels, slices)
     with case.alone():
         make_folder(case.annotation_folder)
         annotation.write_to(case.annotation_folder, case.record("baseline").working_grid)

@@ -224,6 +224,19 @@ class Case:
             with self.alone():
                 versions.move_in(temporary, self.version_folder(kind, number), last=layout.FINAL_JSON[kind])
 
+    @contextmanager
+    def live_files(self) -> Iterator[Path]:
+        """Yield an empty folder whose files replace those of the latest live tuning when the block ends well.
+
+        Raises:
+            InputError: the case is gone.
+        """
+        target = layout.live_folder(self.folder)
+        with self._made_aside(target) as temporary:
+            yield temporary
+            with self.alone():
+                versions.move_in(temporary, target, last=layout.LIVE_JSON)
+
     def set_current(self, kind: str, number: str | None) -> None:
         """Point to a version, or with None back to the base model; nothing is deleted.
 

@@ -13,7 +13,8 @@ EXAMINATIONS = ("baseline", "followup")
 TUNED_JSON = "provenance.json"
 RESULT_JSON = "run.json"
 FINAL_JSON = {"tuned": TUNED_JSON, "results": RESULT_JSON}
-ANNOTATION, PATCHES, INPUTS = "annotation", "patches", "inputs"
+ANNOTATION, PATCHES, INPUTS, LIVE = "annotation", "patches", "inputs", "live"
+LIVE_JSON = "live.json"
 
 
 def case_exists(folder: Path) -> bool:
@@ -26,6 +27,11 @@ def annotation_folder(case: Path) -> Path:
     return case / EXAMINATIONS[0] / ANNOTATION
 
 
+def live_folder(case: Path) -> Path:
+    """Where the newest of what is learned while slices are corrected is kept."""
+    return case / EXAMINATIONS[0] / LIVE
+
+
 def known_folders(case: Path) -> list[Path]:
     """The case folder and every folder below it that the program writes to, whether it is there or not."""
     examinations = [case / name for name in EXAMINATIONS]
@@ -33,6 +39,7 @@ def known_folders(case: Path) -> list[Path]:
         case,
         *examinations,
         annotation_folder(case),
+        live_folder(case),
         *(folder / PATCHES for folder in examinations),
         case / INPUTS,
         *(case / kind for kind in FINAL_JSON),

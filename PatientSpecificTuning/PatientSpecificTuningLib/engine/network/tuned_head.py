@@ -39,9 +39,14 @@ def tuned_head(network: DualPathwayNetwork, tuned: TunedHead) -> Head:
     return head.eval()
 
 
+def save_head(folder: Path, tuned: TunedHead) -> None:
+    """Write head.safetensors alone."""
+    write_bytes(Path(folder) / HEAD_NAME, save({n: value.contiguous() for n, value in tuned.state.items()}))
+
+
 def save_tuned_head(folder: Path, tuned: TunedHead, provenance: dict[str, Any]) -> None:
     """Write head.safetensors, then provenance.json, which makes the folder count."""
-    write_bytes(Path(folder) / HEAD_NAME, save({n: value.contiguous() for n, value in tuned.state.items()}))
+    save_head(folder, tuned)
     values = {
         **provenance,
         "trainable_parameters": tuned.trainable_parameters,

@@ -9,11 +9,11 @@ from ...engine.errors import InputError
 from ..scene import corrections
 from ..situation.state import CORRECT
 from ..situation.state import CORRECTED
+from .live import LiveCommands
 from .requirement import require
-from .scans import ScanCommands
 
 
-class CorrectCommands(ScanCommands):
+class CorrectCommands(LiveCommands):
     """What the user can do with slices of the baseline."""
 
     def goToSlice(self, position: int) -> None:
@@ -50,6 +50,7 @@ class CorrectCommands(ScanCommands):
             self._goToNextOpen(shown)
         else:
             self._mark(slices)
+        self.learnSoFar()
 
     def unmark(self, position: int) -> None:
         """Take the mark of a slice back; what was drawn stays."""
@@ -57,7 +58,8 @@ class CorrectCommands(ScanCommands):
         marks = dict(self.facts.corrections.marks)
         marks.pop(position, None)
         corrections.setMarks(node, marks)
-        self.changed()
+        self._refreshNow()
+        self.learnSoFar()
 
     def addShownSlice(self) -> None:
         """Add the slice that the baseline's view shows to the list.

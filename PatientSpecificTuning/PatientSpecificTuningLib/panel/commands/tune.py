@@ -32,19 +32,14 @@ class TuneCommands(CorrectCommands):
         self._refreshNow()
         require(self.state.canTune)
         ensurePackages(self.reader.models.card(self._parameters.model))
-        facts, case, parameters = self.facts, self.state.caseFolder, self._parameters
+        facts, case = self.facts, self.state.caseFolder
         node, slices = self._node(), list(self.state.corrections.learned)
         learned = fingerprint(facts.corrections)
         labels = corrections.write(node, facts.case.workingGrid, Path(case) / CORRECTED_LABELS)
         self.say("")
         title = _("Learning")
         self.requests.ask(title, "annotate", {"case": case, "labels": str(labels), "slices": slices})
-        settings = {
-            "iterations": parameters.iterations,
-            "weighting": None if parameters.weighting == "none" else parameters.weighting,
-            "rotation_degrees": parameters.rotation,
-            "seed": parameters.seed,
-        }
+        settings = self.tuningSettings()
         self.requests.ask(
             title, "tune", {"case": case, **settings}, lambda answer: self._learned(answer, learned)
         )

@@ -1,6 +1,7 @@
-"""The researcher's corrections of the baseline: a segmentation that the program writes once and never again.
+"""The researcher's corrections of the baseline: a segmentation on whose touched slices the program never writes.
 
-What was marked lives with the node, bound to the baseline's content and to what each slice held when it was marked.
+What was marked lives with the node, bound to the baseline's content and to what each slice held when it was marked. So
+does what the program last put on each slice: as long as a slice holds exactly that, nobody has touched it.
 """
 
 from __future__ import annotations
@@ -25,12 +26,23 @@ from .drawn_slices import EMPTY
 from .drawn_slices import DrawnSlices
 from .node_images import gridOf
 from .node_images import labelImage
+from .segments import putPlane
 from .terminology import LESION_TAG
 
 SEGMENT, COLOR = "Lesion", (0.90, 0.20, 0.25)
-BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED = (
+BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED, PROPOSED, LIVE = (
     f"PatientSpecificTuning.{name}"
-    for name in ("Baseline", "Marks", "Added", "Start", "Learned", "StartsFromKnown", "Retired")
+    for name in (
+        "Baseline",
+        "Marks",
+        "Added",
+        "Start",
+        "Learned",
+        "StartsFromKnown",
+        "Retired",
+        "Proposed",
+        "Live",
+    )
 )
 
 
@@ -91,6 +103,8 @@ def remembered(node) -> CorrectionFacts:
         startAreas={int(position): area for position, (_content, area) in start.items()},
         learned=_values(node, LEARNED),
         startIsKnownLesions=bool(node.GetAttribute(KNOWN)),
+        proposed=tuple(map(int, (node.GetAttribute(PROPOSED) or "").split())),
+        live=node.GetAttribute(LIVE) or "",
     )
 
 
@@ -117,6 +131,44 @@ def setAdded(node, added: Iterable[int]) -> None:
 def setLearned(node, number: str, fingerprint: str) -> None:
     """Remember from what a tuned version has learned."""
     node.SetAttribute(LEARNED, json.dumps({**_values(node, LEARNED), number: fingerprint}))
+
+
+def setProposed(node, live: str, proposed: Iterable[int]) -> None:
+    """Remember which open slices are proposed now, and what the CNN had learned from."""
+    node.SetAttribute(PROPOSED, " ".join(map(str, proposed)))
+    node.SetAttribute(LIVE, live)
+
+
+def propose(
+    node, userGrid: Grid, workingGrid: Grid, lesions: sitk.Image, positions: Iterable[int]
+) -> list[int]:
+    """Put newly found lesions on slices that hold exactly what the program put there before, and on no other.
+
+    A segmentation to which the user added a segment is left alone, since they may share their voxels.
+
+    Args:
+        lesions: uint8 0/1 on the grid of the user.
+
+    Returns:
+        the slices that changed.
+    """
+    if lesions.GetSize() != tuple(userGrid.size) or node.GetSegmentation().GetNumberOfSegments() != 1:
+        return []
+    start, marks = _values(node, START), _values(node, MARKS)
+    drawn, changed = DrawnSlices(node, userGrid, workingGrid), []
+    for position in positions:
+        key = str(position)
+        before = drawn.read(position)[0]
+        if key in marks or before != start.get(key, (EMPTY, 0))[0]:
+            continue
+        if drawn.summary(drawn.planeOf(lesions, position))[0] == before:
+            continue
+        putPlane(node, segmentId(node), lesions, *drawn.place(position))
+        start[key] = drawn.read(position)
+        changed.append(position)
+    # A slice on which nothing was put needs no entry.
+    node.SetAttribute(START, json.dumps({key: put for key, put in start.items() if put[0] != EMPTY}))
+    return changed
 
 
 def segmentId(node) -> str:

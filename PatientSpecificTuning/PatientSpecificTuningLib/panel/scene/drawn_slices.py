@@ -42,14 +42,23 @@ class DrawnSlices:
 
     def read(self, position: int) -> tuple[str, float]:
         """The content of a slice as a hash, and its marked area in mm2."""
-        return self._summary(self._plane(position))
+        return self.summary(self._plane(position))
 
     def all(self) -> dict[int, tuple[str, float]]:
         """The content of every slice on which anything is drawn."""
         found = {position: self.read(position) for position in range(self._working.size[2])}
         return {position: content for position, content in found.items() if content[0] != EMPTY}
 
-    def _summary(self, plane: NDArray[np.bool_]) -> tuple[str, float]:
+    def place(self, position: int) -> tuple[int, int]:
+        """Axis (0 is x) and index of a slice on the user's grid."""
+        return self._axis, self._userIndex(position)
+
+    def planeOf(self, image: sitk.Image, position: int) -> NDArray[np.bool_]:
+        """What an image on the user's grid marks on a slice, as `read` sees what is drawn there."""
+        array = sitk.GetArrayViewFromImage(image)
+        return np.take(array, self._userIndex(position), axis=2 - self._axis) > 0
+
+    def summary(self, plane: NDArray[np.bool_]) -> tuple[str, float]:
         count = int(np.count_nonzero(plane))
         if not count:
             return EMPTY, 0.0

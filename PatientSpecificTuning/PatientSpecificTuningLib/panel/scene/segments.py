@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 import slicer
+import vtk
 from numpy.typing import NDArray
 from vtk.util import numpy_support
 
@@ -40,6 +41,31 @@ def ijkToRas(grid: Grid) -> NDArray[np.float64]:
     toLps[:3, :3] = grid.axes * grid.spacing
     toLps[:3, 3] = grid.origin
     return RAS_TO_LPS @ toLps
+
+
+def putPlane(node, segmentId: str, image: sitk.Image, axis: int, index: int) -> None:
+    """Let a segment mark on one plane exactly what an image marks there; every other plane stays as it is.
+
+    Args:
+        image: on the voxels of the node's reference volume.
+        axis: 0 is x; index: of the plane along it.
+    """
+    array = sitk.GetArrayViewFromImage(image)
+    plane = np.ascontiguousarray(np.take(array, [index], axis=2 - axis) > 0, dtype=np.uint8)
+    extent = [bound for size in image.GetSize() for bound in (0, size - 1)]
+    extent[2 * axis : 2 * axis + 2] = index, index
+    oriented = slicer.vtkOrientedImageData()
+    oriented.SetExtent(*extent)
+    oriented.GetPointData().SetScalars(numpy_support.numpy_to_vtk(plane.ravel(), deep=True))
+    reference = node.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
+    matrix = vtk.vtkMatrix4x4()
+    # Segments lie under the transform of their node, so it is not applied here.
+    reference.GetIJKToRASMatrix(matrix)
+    oriented.SetImageToWorldMatrix(matrix)
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    # Added first, then taken away, as a brush does it; replacing would empty all other planes.
+    for mode in (logic.MODE_MERGE_MAX, logic.MODE_MERGE_MIN):
+        logic.SetBinaryLabelmapToSegment(oriented, node, segmentId, mode, extent)
 
 
 def addSegment(

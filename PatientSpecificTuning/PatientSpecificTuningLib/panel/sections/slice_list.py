@@ -24,7 +24,8 @@ class SliceList:
         self.logic = logic
         self._rows: tuple[SliceRow, ...] = ()
         self._isDrawing = False
-        prepareTable(self.table, [_("Slice"), _("Why"), _("Lesion"), _("Status")], 1)
+        titles = [_("Slice"), _("Why"), _("In doubt"), _("Lesion"), _("Status")]
+        prepareTable(self.table, titles, 1)
         self.table.connect("currentCellChanged(int,int,int,int)", logic.guarded(self._choose))
         self.table.connect("cellClicked(int,int)", logic.guarded(self._choose))
 
@@ -43,9 +44,9 @@ class SliceList:
         self.table.setRowCount(len(self._rows))
         for i, row in enumerate(self._rows):
             area = _("{area:.0f} mm\u00b2").format(area=row.lesionAreaMm2)
-            for column, text in enumerate((row.title, row.why, area)):
+            for column, text in enumerate((row.title, row.why, row.doubt, area)):
                 setCell(self.table, i, column, text)
-            setCell(self.table, i, 3, row.statusTitle, COLORS.get(row.status, OTHER_COLOR))
+            setCell(self.table, i, 4, row.statusTitle, COLORS.get(row.status, OTHER_COLOR))
 
     def _choose(self, index: int, *_rest: int) -> None:
         if not self._isDrawing and 0 <= index < len(self._rows) and not self._rows[index].isShown:

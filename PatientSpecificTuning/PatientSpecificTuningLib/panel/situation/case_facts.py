@@ -14,18 +14,23 @@ import SimpleITK as sitk
 
 from ...engine import workflow
 from ...engine.case.case import Case
+from ...engine.case.layout import LIVE_JSON
 from ...engine.case.layout import RESULT_JSON
 from ...engine.case.layout import TUNED_JSON
 from ...engine.case.layout import case_exists
+from ...engine.case.layout import live_folder
 from ...engine.errors import InputError
 from ...engine.judging.evaluation import EVALUATION
 from ...engine.lesions.alignment import QUALITY
 from ...engine.lesions.alignment import TRANSFORM
+from ...engine.live_files import LiveTuning
+from ...engine.live_files import read_live
 from ...engine.network.prepared import BASE_PROBABILITY
 from ...engine.tuning.slice_proposal import SliceProposal
 from ...engine.verdict.verdict import DECISION
 from ...engine.verdict.verdict import VERDICT
 from .facts import CaseFacts
+from .facts import Settings
 from .facts import VersionFacts
 from .lesion_rows import lesionRows
 from .places import LPS_TO_RAS
@@ -42,20 +47,25 @@ class CaseReader:
     def __init__(self) -> None:
         self._parsed: dict[tuple[Path, Hashable], tuple[Any, Any]] = {}
 
-    def read(self, folder: Path, wanted: Callable[[tuple[VersionFacts, ...]], str]) -> CaseFacts:
+    def read(
+        self, folder: Path, settings: Settings, wanted: Callable[[tuple[VersionFacts, ...]], str]
+    ) -> CaseFacts:
         """The case in a folder, empty where there is none yet.
 
         Args:
+            settings: by which slices are proposed.
             wanted: which of the versions is shown, by number; its table of lesions is read.
         """
         if not case_exists(folder):
             return CaseFacts(str(folder))
         try:
-            return self._read(folder, wanted)
+            return self._read(folder, settings, wanted)
         except InputError as error:
             return CaseFacts(str(folder), problem=str(error))
 
-    def _read(self, folder: Path, wanted: Callable[[tuple[VersionFacts, ...]], str]) -> CaseFacts:
+    def _read(
+        self, folder: Path, settings: Settings, wanted: Callable[[tuple[VersionFacts, ...]], str]
+    ) -> CaseFacts:
         case = self._once(folder / "case.json", lambda path: Case.open(path.parent))
         versions = self._versions(case) if FOLLOWUP in case.examinations else ()
         baseline = case.examinations.get(BASELINE)
@@ -69,8 +79,9 @@ class CaseReader:
             toBaseline=toBaseline,
             alignment=self._json(folder / QUALITY),
             versions=versions,
-            proposals=() if baseline is None else self._proposals(case),
+            proposals=() if baseline is None else self._proposals(case, settings),
             lesions=self._lesions(case, wanted(versions), toBaseline),
+            live=self._once(live_folder(folder) / LIVE_JSON, _live),
         )
 
     def _versions(self, case: Case) -> tuple[VersionFacts, ...]:
@@ -91,10 +102,14 @@ class CaseReader:
             decision=self._json(tuned / DECISION),
         )
 
-    def _proposals(self, case: Case) -> tuple[SliceProposal, ...]:
+    def _proposals(self, case: Case, settings: Settings) -> tuple[SliceProposal, ...]:
         probability = case.examination_folder(BASELINE) / BASE_PROBABILITY
-        read = self._once(probability, lambda path: tuple(workflow.propose(case, count="all", among="organ")))
-        return read or ()
+        chosen = {"criterion": settings.criterion, "distance_mm": settings.distance}
+
+        def propose(_path: Path) -> tuple[SliceProposal, ...]:
+            return tuple(workflow.propose(case, count="all", among="organ", **chosen))
+
+        return self._once(probability, propose, str(chosen)) or ()
 
     def _lesions(self, case: Case, number: str, toBaseline: tuple[float, ...]) -> tuple[LesionRow, ...]:
         if not number:
@@ -134,6 +149,14 @@ def transformMatrix(path: Path) -> tuple[float, ...]:
         unit[axis] = 1.0
         matrix[:3, axis] = np.array(transform.TransformPoint(unit)) - origin
     return tuple((LPS_TO_RAS @ matrix @ LPS_TO_RAS).ravel().tolist())
+
+
+def _live(path: Path) -> LiveTuning | None:
+    try:
+        return read_live(path)
+    except InputError:
+        # It is only ahead of its time: the next mark makes it anew.
+        return None
 
 
 def _text(path: Path) -> str:

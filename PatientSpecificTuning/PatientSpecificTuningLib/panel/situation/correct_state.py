@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 
+from ...engine.live_files import LiveTuning
+from ...engine.tuning.slice_proposal import PAPER
 from ...engine.tuning.slice_proposal import SliceProposal
 from .facts import CorrectionFacts
 from .facts import Facts
@@ -65,23 +67,66 @@ def fingerprint(corrections: CorrectionFacts) -> str:
     return hashlib.sha256(json.dumps(learned).encode()).hexdigest()[:16]
 
 
+def liveOf(facts: Facts) -> LiveTuning | None:
+    """What was learned while these corrections were made, None where nothing was or it is switched off."""
+    corrections = belongingCorrections(facts)
+    live = None if facts.case is None else facts.case.live
+    if corrections is None or live is None or not facts.settings.learnWhileCorrecting:
+        return None
+    return live if live.labels_sha256 == corrections.live else None
+
+
 def proposedSlices(facts: Facts) -> tuple[SliceProposal, ...]:
-    """The proposed slices, best first: as many as is wanted, or every slice with a lesion."""
+    """The proposed slices, best first: as many as is wanted, or every slice with a lesion.
+
+    Once the CNN has learned while slices are corrected, these are the open ones that are proposed now.
+    """
     if facts.case is None or facts.card is None:
         return ()
-    wanted = facts.settings.proposedSlices or facts.card.proposed_slices
+    corrections, live = belongingCorrections(facts), liveOf(facts)
+    if live is not None and corrections is not None:
+        known = {proposal.slice: proposal for proposal in live.proposals}
+        return tuple(known[position] for position in corrections.proposed if position in known)
+    wanted = wantedCount(facts)
     if wanted:
         return facts.case.proposals[:wanted]
-    corrections = belongingCorrections(facts)
     if corrections is None:
         return tuple(p for p in facts.case.proposals if p.lesion_area_voxels)
     return tuple(p for p in facts.case.proposals if p.slice in corrections.startAreas)
 
 
+def wantedCount(facts: Facts) -> int:
+    """How many slices are proposed; 0 is every slice with a lesion."""
+    return facts.settings.proposedSlices or (facts.card.proposed_slices if facts.card else 0) or 0
+
+
+def nextProposals(facts: Facts, live: LiveTuning) -> tuple[int, ...]:
+    """The open slices to propose from now on: those that were begun or are looked at stay, the best fill up."""
+    corrections = belongingCorrections(facts)
+    if corrections is None:
+        return ()
+    open_ = [proposal.slice for proposal in live.proposals if proposal.slice not in corrections.marks]
+    before = corrections.proposed or [proposal.slice for proposal in proposedSlices(facts)]
+    looked = {facts.shownSlice} | {p for p in before if statusOf(corrections, p) == IN_PROGRESS}
+    kept = looked & {*before} & {*open_}
+    wanted = wantedCount(facts)
+    if wanted:
+        best = [position for position in open_ if position not in kept][: max(0, wanted - len(kept))]
+    else:
+        best = [proposal.slice for proposal in live.proposals if proposal.lesion_area_voxels]
+    chosen = kept | set(best)
+    return tuple(position for position in open_ if position in chosen)
+
+
 def wantedSlices(facts: Facts, marks: Iterable[int], added: Iterable[int]) -> tuple[int, ...]:
-    """Every slice that has a row: the proposed ones first, then those that the user added or marked."""
+    """Every slice that has a row.
+
+    The proposed ones come first, then those that the user added or marked; once the CNN learns while slices are
+    corrected, those that it learned from come first and the open ones, the best first, follow.
+    """
     proposed = [proposal.slice for proposal in proposedSlices(facts)]
-    return (*proposed, *sorted({*marks, *added} - set(proposed)))
+    others = sorted({*marks, *added} - set(proposed))
+    return (*others, *proposed) if liveOf(facts) else (*proposed, *others)
 
 
 def correctionsOf(facts: Facts) -> Corrections:
@@ -89,42 +134,69 @@ def correctionsOf(facts: Facts) -> Corrections:
     corrections = belongingCorrections(facts)
     if corrections is None or facts.case is None or facts.case.workingGrid is None:
         return Corrections()
-    means = {proposal.slice: proposal for proposal in facts.case.proposals}
-    proposed = {proposal.slice for proposal in proposedSlices(facts)}
-    rows = []
-    for position in wantedSlices(facts, corrections.marks, corrections.added):
-        status = statusOf(corrections, position)
-        content = corrections.slices.get(position)
-        rows.append(
-            SliceRow(
-                slice=position,
-                title=sliceTitle(sliceCentre(facts.case.workingGrid, position)),
-                why=_why(means.get(position), position in proposed),
-                lesionAreaMm2=0.0 if content is None else content.areaMm2,
-                status=status,
-                statusTitle=statusTitle(status),
-                isProposed=position in proposed,
-                isShown=position == facts.shownSlice,
-            )
-        )
+    live, learned = liveOf(facts), learnedSlices(corrections)
+    isLearned = live is not None and live.has_learned and live.slices == learned
+    ranked = {proposal.slice: proposal for proposal in (live.proposals if live else facts.case.proposals)}
+    proposed = proposedSlices(facts)
     return Corrections(
         nodeId=corrections.nodeId,
         segmentId=corrections.segmentId,
-        rows=tuple(rows),
-        learned=learnedSlices(corrections),
-        summary=_summary(corrections),
+        rows=tuple(
+            _row(facts, corrections, position, ranked.get(position), proposed)
+            for position in wantedSlices(facts, corrections.marks, corrections.added)
+        ),
+        learned=learned,
+        isLearned=isLearned,
+        summary=_summary(corrections, isLearned=isLearned),
         startIsKnownLesions=corrections.startIsKnownLesions,
     )
 
 
-def _why(proposal: SliceProposal | None, isProposed: bool) -> str:
-    if proposal is None or not isProposed:
+def _row(
+    facts: Facts,
+    corrections: CorrectionFacts,
+    position: int,
+    known: SliceProposal | None,
+    proposed: tuple[SliceProposal, ...],
+) -> SliceRow:
+    grid, status = facts.case.workingGrid, statusOf(corrections, position)
+    content = corrections.slices.get(position)
+    isProposed = any(proposal.slice == position for proposal in proposed)
+    wasProposed = position in corrections.marks and position not in corrections.added
+    isOpen = status in (UNTOUCHED, IN_PROGRESS)
+    pixel = grid.spacing[0] * grid.spacing[1]
+    return SliceRow(
+        slice=position,
+        title=sliceTitle(sliceCentre(grid, position)),
+        why=_why(known if isProposed else None, facts)
+        if isProposed or not wasProposed
+        else _("proposed before"),
+        doubt="" if known is None or not isOpen else _area(known.doubt_voxels * pixel),
+        lesionAreaMm2=0.0 if content is None else content.areaMm2,
+        status=status,
+        statusTitle=statusTitle(status),
+        isProposed=isProposed or wasProposed,
+        isShown=position == facts.shownSlice,
+    )
+
+
+def _area(mm2: float) -> str:
+    return _("{area:.0f} mm\u00b2").format(area=mm2)
+
+
+def _why(proposal: SliceProposal | None, facts: Facts) -> str:
+    if proposal is None:
         return _("added by you")
-    text = _("most useful to correct") if proposal.rank == 1 else _("useful to correct")
-    return _("{number}. {why}").format(number=proposal.rank, why=text)
+    if facts.settings.criterion == PAPER:
+        return _("mean probability nearest to one half")
+    if not proposal.lesion_area_voxels:
+        return _("in doubt, though no lesion is found here")
+    if proposal.nearest_mm is None:
+        return _("most in doubt")
+    return _("in doubt, {distance:.0f} mm from the next slice").format(distance=proposal.nearest_mm)
 
 
-def _summary(corrections: CorrectionFacts) -> str:
+def _summary(corrections: CorrectionFacts, *, isLearned: bool) -> str:
     learned = learnedSlices(corrections)
     changed = [s for s in corrections.marks if statusOf(corrections, s) == CHANGED_SINCE]
     parts = []
@@ -136,6 +208,8 @@ def _summary(corrections: CorrectionFacts) -> str:
         parts.append(_("{count} slices are corrected.").format(count=len(learned)))
     if changed:
         parts.append(_("{count} changed since; mark again what shall count.").format(count=len(changed)))
+    if isLearned and not corrections.startIsKnownLesions:
+        parts.append(_("Open slices show what the CNN finds since."))
     if learned and fingerprint(corrections) in corrections.learned.values():
         parts.append(_("The CNN has learned from these."))
     elif corrections.learned:

@@ -9,7 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ...engine.images.geometry import Grid
+from ...engine.live_files import LiveTuning
 from ...engine.model.card import ModelCard
+from ...engine.tuning.slice_proposal import DISTANCE_MM
+from ...engine.tuning.slice_proposal import GAIN
 from ...engine.tuning.slice_proposal import SliceProposal
 from .state import BASELINE
 from .state import LesionRow
@@ -66,6 +69,8 @@ class CorrectionFacts:
         slices: what is drawn now, of all slices that were asked for.
         startAreas: mm2 that each slice with a lesion had at the start.
         learned: by number of a tuned version, the fingerprint of the marks it learned from.
+        proposed: the open slices that are proposed now, best first; empty before the CNN learned from any.
+        live: what the newest live tuning learned from, by the hash of the corrected slices; empty before the first.
     """
 
     nodeId: str
@@ -77,6 +82,8 @@ class CorrectionFacts:
     startAreas: Mapping[int, float] = field(default_factory=nothing)
     learned: Mapping[str, str] = field(default_factory=nothing)
     startIsKnownLesions: bool = False
+    proposed: tuple[int, ...] = ()
+    live: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,7 @@ class CaseFacts:
         workingGrids: the grids that the CNN sees the examinations on.
         toBaseline: matrix 4 x 4 from the follow-up's points to the baseline's, RAS mm, row by row; empty while unknown.
         alignment: how well that brings them together, as the engine measured it; empty while unknown.
+        live: what was learned while slices were corrected, None where nothing was.
         problem: one sentence where it cannot be read.
     """
 
@@ -121,6 +129,7 @@ class CaseFacts:
     versions: tuple[VersionFacts, ...] = ()
     proposals: tuple[SliceProposal, ...] = ()
     lesions: tuple[LesionRow, ...] = ()
+    live: LiveTuning | None = None
     problem: str = ""
 
     @property
@@ -137,6 +146,9 @@ class Settings:
     result: str = ""
     comparedResult: str = ""
     proposedSlices: int = 0
+    criterion: str = GAIN
+    distance: float = DISTANCE_MM
+    learnWhileCorrecting: bool = True
     shownChannel: int = 0
     sideBySide: bool = True
     registration: str = ""

@@ -104,6 +104,7 @@ class SliceRow:
         slice: index on the baseline's working grid, by which commands name it.
         title: place as the slice view says it, such as "S 52.7 mm".
         why: why it is proposed, "added by you" where it is not.
+        doubt: how much of it the CNN is in doubt about, as users read it; empty where it is corrected.
         lesionAreaMm2: what is drawn on it now.
         status: one of UNTOUCHED, IN_PROGRESS, CORRECTED, CHANGED_SINCE; `statusTitle` is what users read.
         isShown: whether the baseline's view shows it now; it is the one that "Corrected" marks.
@@ -117,6 +118,7 @@ class SliceRow:
     statusTitle: str
     isProposed: bool
     isShown: bool
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,14 @@ class Corrections:
         segmentId: the segment that is edited.
         summary: one line, what the CNN learns from now and what the shown result has learned from.
         learned: the slices that tuning would learn from now.
+        isLearned: whether the open slices show what was learned from exactly these.
     """
 
     nodeId: str = ""
     segmentId: str = ""
     rows: tuple[SliceRow, ...] = ()
     learned: tuple[int, ...] = ()
+    isLearned: bool = False
     summary: str = ""
     startIsKnownLesions: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import in_words
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import mean_softmax_per_slice
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 
@@ -63,6 +64,61 @@ def test_ties_go_to_the_lower_slice() -> None:
 def test_no_lesion_slice_is_one_sentence() -> None:
     with pytest.raises(InputError, match="No slice of the baseline shows any lesion"):
         propose_slices(PROBABILITY * 0.1, ORGAN, among="lesion")
+
+
+def _doubtful(*voxels: int) -> np.ndarray:
+    """On each slice so many of the organ's 16 voxels are in doubt; the CNN is sure of all others."""
+    probability = np.zeros(ORGAN.shape)
+    for z, count in enumerate(voxels):
+        rows, columns = np.nonzero(ORGAN[z])
+        probability[z, rows[:count], columns[:count]] = 0.4
+    return probability
+
+
+def test_gain_takes_the_slice_with_most_in_doubt_and_says_how_much() -> None:
+    best = propose_slices(_doubtful(0, 2, 9, 1, 5, 3), ORGAN, count=1, criterion="gain")[0]
+    assert (best.slice, best.doubt_voxels) == (2, pytest.approx(9 * 0.4))
+    assert best.nearest_mm is None
+
+
+def test_gain_leaves_neighbours_for_later_whatever_is_in_doubt_there() -> None:
+    probability = _doubtful(0, 2, 9, 8, 5, 3)
+    apart = propose_slices(probability, ORGAN, count=None, criterion="gain", slice_mm=5, distance_mm=10)
+    assert [p.slice for p in apart] == [2, 4, 3, 5, 1]
+    near = propose_slices(probability, ORGAN, count=None, criterion="gain", slice_mm=5, distance_mm=0)
+    assert [p.slice for p in near] == [2, 3, 4, 5, 1]
+
+
+def test_corrected_slices_are_not_proposed_and_keep_their_neighbours_away() -> None:
+    settings = {"criterion": "gain", "slice_mm": 5, "distance_mm": 10}
+    proposals = propose_slices(_doubtful(0, 2, 9, 8, 5, 3), ORGAN, count=None, corrected=[2], **settings)
+    assert [(p.slice, p.nearest_mm) for p in proposals] == [(4, 10.0), (3, 5.0), (5, 5.0), (1, 5.0)]
+
+
+def test_a_slice_that_shows_little_organ_comes_last() -> None:
+    organ = ORGAN.copy()
+    organ[2] = False
+    organ[2, 2, 2:5] = True
+    probability = np.where(organ, _doubtful(0, 2, 9, 1, 5, 3), 0)
+    proposals = propose_slices(probability, organ, count=None, criterion="gain", distance_mm=0)
+    assert [p.slice for p in proposals] == [4, 5, 1, 3, 2]
+
+
+def test_the_papers_score_knows_no_distance() -> None:
+    slices = [p.slice for p in propose_slices(PROBABILITY, ORGAN, count=2, slice_mm=1, distance_mm=50)]
+    assert slices == [2, 4]
+
+
+def test_a_proposal_says_why_in_words() -> None:
+    proposals = propose_slices(_doubtful(0, 2, 9, 1, 5, 3), ORGAN, count=2, criterion="gain", slice_mm=6)
+    assert in_words(proposals[0]) == "the CNN is in doubt about some 4 voxels and finds 0 of lesion"
+    assert in_words(proposals[1]).endswith("12 mm from the nearest slice corrected or proposed before")
+
+
+@pytest.mark.parametrize("wrong", [{"criterion": "luck"}, {"distance_mm": -1}, {"distance_mm": float("nan")}])
+def test_a_criterion_that_does_not_exist_is_refused(wrong: dict) -> None:
+    with pytest.raises(InputError, match="use one of paper, gain"):
+        propose_slices(PROBABILITY, ORGAN, **wrong)
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": -1}, {"among": "everything"}])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from PatientSpecificTuningLib.engine.images.geometry import Grid
+from PatientSpecificTuningLib.engine.live_files import LiveTuning
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import SliceProposal
 from PatientSpecificTuningLib.panel.situation.facts import CaseFacts
@@ -51,6 +53,18 @@ def corrections(**changes: Any) -> CorrectionFacts:
     untouched = {position: SliceContent("as found", "as found", 20.0) for position in (2, 3, 4)}
     begun = CorrectionFacts("node corrections", "Lesion", "content of baselineFirst", slices=untouched)
     return dataclasses.replace(begun, **changes)
+
+
+def live(*slices: int, **changes: Any) -> LiveTuning:
+    """What was learned from some slices; the others are proposed, the higher the better."""
+    open_ = [position for position in (5, 4, 3, 2, 1) if position not in slices]
+    proposals = tuple(
+        SliceProposal(rank, position, 0.1, 8, 20.0 / rank, 6.0)
+        for rank, position in enumerate(open_, start=1)
+    )
+    return dataclasses.replace(
+        LiveTuning(slices, True, Path("lesions.nii.gz"), proposals, f"learned {slices}"), **changes
+    )
 
 
 def version(number: str, tuned: str | None = None, **run: Any) -> VersionFacts:
