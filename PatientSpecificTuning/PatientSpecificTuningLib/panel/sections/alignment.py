@@ -58,6 +58,8 @@ class AlignmentSection:
             self._new(kinds.ROTATION, _("Turn it (degrees)"), LARGEST_ROTATION),
         ]
         for sliders in self._sliders:
+            if node is not None:
+                sliders.setMRMLScene(node.GetScene())
             sliders.setMRMLTransformNode(node)
 
     def _new(self, kind, title: str, largest: float):
@@ -66,7 +68,6 @@ class AlignmentSection:
         sliders.Title = title
         sliders.minMaxVisible = False
         sliders.decimals = 1
-        sliders.setMRMLScene(slicer.mrmlScene)
         sliders.minimum, sliders.maximum = -largest, largest
         self.ui.alignmentSliders.layout().addWidget(sliders)
         return sliders
