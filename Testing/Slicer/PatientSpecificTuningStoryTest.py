@@ -111,6 +111,7 @@ class PatientSpecificTuningStoryTest(StoryCase):
         with self.step("the result lies on the follow-up"):
             panel.wait_for(lambda: panel.state.review.versions[0].hasUncertainty, "uncertainty", 120)
             self.assertTrue(panel.followup_view())
+            panel.ui.doubtfulButton.setChecked(True)
             self.assertEqual(len(panel.table("lesionTable")), len(panel.state.review.rows))
         with self.step("walking through the lesions by key"):
             visited = []

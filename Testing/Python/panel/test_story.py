@@ -71,6 +71,7 @@ def test_from_the_images_to_a_reloaded_scene(panel: OpenPanel, application) -> N
     _finish(panel, application)
     assert panel.state.step == "result"
     assert len(panel.state.review.versions) == 2
+    panel.ui.doubtfulButton.setChecked(True)
     assert panel.ui.lesionTable.rowCount == len(panel.state.review.rows) > 0
     assert np.array_equal(panel.drawn(), drawn)
 

@@ -53,7 +53,9 @@ class LesionTable:
         self._select(state.review.selected)
 
     def walk(self, by: int) -> None:
-        """Go to the next lesion of the table, or the one before."""
+        """Go to the next lesion of the table, or the one before; behind the last one the doubtful ones follow."""
+        if by > 0 and self.table.currentRow() == len(self._rows) - 1:
+            self.ui.doubtfulButton.setChecked(True)
         if self._rows:
             self.table.setCurrentCell((self.table.currentRow() + by) % len(self._rows), 0)
 
