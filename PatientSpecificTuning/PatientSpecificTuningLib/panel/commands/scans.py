@@ -244,7 +244,7 @@ class ScanCommands(Session):
         self._takenUp = self.state.caseFolder
         self.ensureCorrections()
         if self._message.kind != FAILURE:
-            self.say(_("Both examinations are prepared. Correct a slice, or look at what the CNN finds."))
+            self.say(_("Correct a slice, or look at what the CNN finds."))
         self.workAhead()
 
     def _foundByBaseCnn(self, grid):
