@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from slicer.i18n import tr as _
 
 from ..situation.state import CORRECT
@@ -9,6 +11,7 @@ from ..situation.state import Examination
 from ..situation.state import PanelState
 from .drawing import allow
 from .drawing import bullets
+from .drawing import plainTip
 from .drawing import show
 
 PARTS = ("First", "Second", "Mask", "Lesions")
@@ -38,7 +41,9 @@ class ScansSection:
         allow(self.ui.continueButton, state.canCorrect)
         allow(self.ui.workingImagesCheckBox, state.canSeeWorkingImages)
         self.ui.workingImagesCheckBox.setVisible(state.isPrepared)
-        self.ui.caseFolderLabel.text = state.caseFolder
+        # The whole path is wider than the panel.
+        self.ui.caseFolderLabel.text = Path(state.caseFolder).name
+        self.ui.caseFolderLabel.toolTip = plainTip(state.caseFolder)
         self.ui.openCaseFolderButton.enabled = bool(state.caseFolder) and state.isPrepared
 
     def _start(self) -> None:
