@@ -19,6 +19,8 @@ from .words import tr as _
 
 Row = Mapping[str, str]
 VANISHED = "vanished"
+# Nobody calls a lesion grown whose volume differs by less.
+LEAST_GROWTH = 1.1
 
 
 def changeTitle(change: str) -> str:
@@ -95,9 +97,9 @@ def _changed(
 
 
 def _titleOf(change: str, before: float | None, after: float | None) -> str:
-    """A kind of change; a lesion that is smaller as a whole can have surely new tissue on one side."""
-    isSmaller = before is not None and after is not None and after < before
-    return _("grown in part") if change == "grown" and isSmaller else changeTitle(change)
+    """A kind of change; a lesion that is no larger as a whole can have surely new tissue on one side."""
+    isLarger = before is None or after is None or after > LEAST_GROWTH * before
+    return changeTitle(change) if change != "grown" or isLarger else _("grown in part")
 
 
 def _place(row: Row, prefix: str) -> Place | None:
