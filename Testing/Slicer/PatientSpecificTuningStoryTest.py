@@ -46,6 +46,12 @@ class PatientSpecificTuningStoryTest(StoryCase):
             panel.correct_and_tune()
             self.assertEqual(len(panel.state.review.versions), 3)
 
+    def _scale(self, name: str) -> float:
+        """Millimetres that a pixel of a view is wide, as it is drawn."""
+        node = slicer.app.layoutManager().sliceWidget(name).sliceLogic().GetSliceNode()
+        column = slicer.util.arrayFromVTKMatrix(node.GetXYToRAS())[:3, 0]
+        return float((column @ column) ** 0.5)
+
     def _view_is_filled(self, name: str) -> bool:
         """Whether an image fits into its view: its middle is seen and neither axis is cut."""
         logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
@@ -132,6 +138,8 @@ class PatientSpecificTuningStoryTest(StoryCase):
                 panel.press("sideBySideButton")
             panel.pass_time(0.3)
             self.assertNotEqual(panel.baseline_view(), panel.followup_view())
+            scales = [self._scale(view) for view in (panel.baseline_view(), panel.followup_view())]
+            self.assertAlmostEqual(*scales, delta=0.01 * scales[0])
         with self.step("judged by the known lesions"):
             panel.press("judgeButton")
             panel.pass_time(0.2)

@@ -325,7 +325,10 @@ class Views(VTKObservationMixin):
         perPixel = width / max(source.GetDimensions()[0], 1)
         across, down = target.GetDimensions()[:2]
         wanted = (perPixel * across, perPixel * down, depth)
-        if np.allclose(plane, current, atol=1e-6) and np.allclose(wanted, target.GetFieldOfView(), rtol=1e-6):
+        isThere = np.allclose(plane, current, atol=1e-6) and np.allclose(
+            wanted, target.GetFieldOfView(), rtol=1e-6
+        )
+        if isThere and _isUpToDate(target):
             return
         self._isFollowing = True
         try:
@@ -342,6 +345,14 @@ def _isInside(node, place: Place) -> bool:
     xy = (toXy @ [*place, 1.0])[:2]
     size = np.array(node.GetDimensions()[:2])
     return bool((xy > 0.1 * size).all() and (xy < 0.9 * size).all())
+
+
+def _isUpToDate(node) -> bool:
+    """Whether a view is drawn at its present size; while it is being resized Slicer keeps the scale of the former one."""
+    across = slicer.util.arrayFromVTKMatrix(node.GetXYToRAS())[:3, 0]
+    return bool(
+        np.isclose(np.linalg.norm(across) * node.GetDimensions()[0], node.GetFieldOfView()[0], rtol=1e-3)
+    )
 
 
 def _middle(node) -> Place:
