@@ -28,7 +28,9 @@ from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
 from PatientSpecificTuningLib.engine.verdict.leave_out import LeftOut
+from PatientSpecificTuningLib.engine.verdict.leave_out import folds_of
 from PatientSpecificTuningLib.engine.verdict.leave_out import leave_slices_out
+from PatientSpecificTuningLib.engine.verdict.leave_out import part_of_lesions
 
 LONGITUDINAL = "open_ms_longitudinal/patient12"
 # Semi-automatic masks, of no expert.
@@ -74,9 +76,14 @@ class Trial:
 
     @property
     def left_out(self) -> LeftOut:
-        """As the verdict takes it."""
-        folds = len(self.judged)
-        return LeftOut(tuple(int(z) for z in self.judged), self.left_out_base, self.left_out_tuned, folds)
+        """As the verdict takes it, of the slices that may be left out by its rule."""
+        slices = [int(z) for z in self.slices]
+        groups = folds_of(slices, self.known)
+        judged = tuple(sorted(z for group in groups for z in group))
+        seen = np.zeros_like(self.known)
+        seen[list(judged)] = True
+        part = part_of_lesions(judged, slices, self.known)
+        return LeftOut(judged, self.left_out_base & seen, self.left_out_tuned & seen, len(groups), part)
 
     @property
     def other_half(self) -> NDArray[np.intp]:

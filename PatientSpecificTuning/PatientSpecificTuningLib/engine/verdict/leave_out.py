@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Beyond this many corrected slices several are left out together, which keeps a verdict within seconds.
 MOST_FOLDS = 8
+# A CNN that was tuned on less than this part of the corrected lesions says nothing of the one tuned on all of them.
+LEAST_REST = 1 / 3
 
 Mask = NDArray[np.bool_]
 
@@ -37,19 +39,28 @@ class LeftOut:
         base: bool (Z, Y, X), lesions of the base CNN on them.
         tuned: bool (Z, Y, X), lesions of CNNs that were tuned on the other slices.
         folds: how often the CNN was tuned.
+        judged_part: of the voxels of the corrected lesions, those that lie on the slices that could be judged.
     """
 
     slices: tuple[int, ...]
     base: Mask
     tuned: Mask
     folds: int
+    judged_part: float = 1.0
 
 
 def folds_of(slices: Sequence[int], labels: Mask) -> list[tuple[int, ...]]:
-    """Which slices are left out together; only where the others still show a lesion to learn from."""
+    """Which slices are left out together; only where the others show enough of the lesions to learn from."""
     count = min(len(slices), MOST_FOLDS)
     groups = [tuple(slices[first::count]) for first in range(count)] if len(slices) > 1 else []
-    return [group for group in groups if labels[[s for s in slices if s not in group]].any()]
+    rests = [part_of_lesions([s for s in slices if s not in group], slices, labels) for group in groups]
+    return [group for group, rest in zip(groups, rests, strict=True) if rest >= LEAST_REST]
+
+
+def part_of_lesions(some: Sequence[int], slices: Sequence[int], labels: Mask) -> float:
+    """The part of the lesion voxels of all corrected slices that lies on some of them; 0 without a lesion."""
+    everything = np.count_nonzero(labels[list(slices)])
+    return float(np.count_nonzero(labels[list(some)]) / everything) if everything else 0.0
 
 
 def leave_slices_out(
@@ -83,7 +94,7 @@ def leave_slices_out(
     processing = network.card.post_processing
     base = binarize(np.where(judged, baseline.base_probability, 0), baseline.organ_mask, processing) & judged
     tuned = binarize(probability, baseline.organ_mask, processing) & judged
-    return LeftOut(slices, base, tuned, len(groups))
+    return LeftOut(slices, base, tuned, len(groups), part_of_lesions(slices, annotation.slices, inside))
 
 
 def _found(

@@ -30,6 +30,8 @@ SMALL_MM3 = {"detection": SMALL_LESION_MM3, "segmentation": 100.0}
 # A gain of Dice, or of F1 for a detection, up to this is none. A better Dice excuses no worse account of lesions: F1
 # may not fall by more than rounding, and this part of the lesions that the base CNN finds may be missed, one at least.
 LEAST_GAIN, LARGEST_FALL, LARGEST_LOSS = 0.0, 0.005, 0.1
+# Where less of the corrected lesions could be judged, nobody can know.
+LEAST_JUDGED = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def verdict_on(
         count_found(known, mask, voxel_volume_mm3, SMALL_MM3[task])
         for mask in (left_out.base, left_out.tuned)
     )
-    is_known = bool(slices) and bool(known.any())
+    is_known = bool(known.any()) and left_out.judged_part >= LEAST_JUDGED
     better = is_better(base, tuned, task) if is_known else None
     loses = injected is not None and bool(injected["loses_too_many"])
     keeps_base = better is False or loses
@@ -138,8 +140,8 @@ def sentence(base: Found, tuned: Found, slices: int, better: bool | None) -> str
     """The verdict in words."""
     if better is None:
         return (
-            "With the corrections there are nobody can know whether the tuned CNN is better: correct at least two"
-            " slices with lesions, so that it can be judged on one that it has not seen."
+            "With the corrections there are nobody can know whether the tuned CNN is better: correct more slices with"
+            " lesions, so that it can be tuned on some and judged on others."
         )
     small = ""
     if base.small:

@@ -17,6 +17,7 @@ from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.verdict.leave_out import MOST_FOLDS
 from PatientSpecificTuningLib.engine.verdict.leave_out import LeftOut
 from PatientSpecificTuningLib.engine.verdict.leave_out import folds_of
+from PatientSpecificTuningLib.engine.verdict.leave_out import part_of_lesions
 from PatientSpecificTuningLib.engine.verdict.verdict import Found
 from PatientSpecificTuningLib.engine.verdict.verdict import is_better
 from PatientSpecificTuningLib.engine.verdict.verdict import read_decision
@@ -37,6 +38,21 @@ def test_every_slice_is_left_out_once_where_the_others_show_a_lesion() -> None:
     assert folds_of((0, 1, 3), _lesions(0, 1, 3)) == [(0,), (1,), (3,)]
     assert folds_of((0, 1), _lesions(0)) == [(1,)]
     assert folds_of((2,), _lesions(2)) == []
+
+
+def test_a_slice_with_most_of_the_lesions_cannot_be_left_out() -> None:
+    labels = _lesions(0, 1, 3)
+    labels[3] = True
+    assert folds_of((0, 1, 3), labels) == [(0,), (1,)]
+    assert part_of_lesions([0, 1], (0, 1, 3), labels) == pytest.approx(32 / (32 + 144))
+
+
+def test_what_was_judged_on_a_small_part_of_the_lesions_is_not_known() -> None:
+    labels = _lesions(0, 1)
+    left_out = LeftOut((0, 1), _lesions(), labels, 2, judged_part=0.2)
+    verdict = verdict_on(left_out, labels, 2.75, "segmentation")
+    assert not verdict["known"]
+    assert verdict["better"] is None
 
 
 def test_many_slices_are_left_out_in_groups() -> None:
