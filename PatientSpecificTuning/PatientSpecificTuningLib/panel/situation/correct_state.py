@@ -193,7 +193,7 @@ def _why(proposal: SliceProposal | None, facts: Facts) -> str:
         return _("in doubt, though no lesion is found here")
     if proposal.nearest_mm is None:
         return _("most in doubt")
-    return _("in doubt, {distance:.0f} mm from the next slice").format(distance=proposal.nearest_mm)
+    return _("in doubt, {distance:.0f} mm from the others").format(distance=proposal.nearest_mm)
 
 
 def _summary(corrections: CorrectionFacts, *, isLearned: bool) -> str:
