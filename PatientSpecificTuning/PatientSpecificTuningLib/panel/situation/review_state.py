@@ -32,7 +32,10 @@ def shownVersion(versions: tuple[VersionFacts, ...], wanted: str) -> str:
 
 def comparedVersion(versions: tuple[VersionFacts, ...], shown: str, wanted: str) -> str:
     """The number of the version it is compared with: the chosen one, otherwise the base CNN's or the newest; empty without."""
+    alignments = {version.number: version.run.get("given_transform") for version in versions}
     others = [version for version in versions if version.number != shown]
+    # Those that were made with the same alignment first.
+    others.sort(key=lambda version: alignments[version.number] != alignments.get(shown))
     base = [version.number for version in others if not _isTuned(version)]
     tuned = [version.number for version in others if _isTuned(version)]
     return next(iter([v.number for v in others if v.number == wanted] + base + tuned), "")

@@ -356,3 +356,8 @@ def test_how_a_version_was_made_names_slices_as_the_views_do() -> None:
     assert facts["Learned from"] == "corrected slices S 9.0 mm (0123456789ab)"
     assert facts["Settings"] == "seed 7"
     assert made.loss == (1.0, 0.5)
+
+
+def test_a_version_is_compared_with_the_base_cnn_of_the_same_alignment() -> None:
+    versions = (version("0003", "0001"), version("0002", given_transform="a hash"), version("0001"))
+    assert stateOf(reviewed(case=case(versions=versions))).review.compared == "0001"
