@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...engine.model.card import ModelCard
 from ...engine.model.card import Pathway
 from .facts import Facts
@@ -9,10 +11,12 @@ from .facts import ImageFacts
 from .problems import LESIONS
 from .problems import MASK
 from .problems import PARTS
+from .problems import examinationName
 from .problems import inputHints
 from .problems import inputProblems
 from .state import BASELINE
 from .state import EXAMINATIONS
+from .state import FOLLOWUP
 from .state import Allowed
 from .state import ChosenImage
 from .state import Examination
@@ -99,8 +103,13 @@ def _examination(facts: Facts, name: str) -> Examination:
         identity=identity,
         shownId=facts.shownIds.get(name, ""),
         isPrepared=prepared,
-        notes=facts.case.notes.get(name, ()) if facts.case is not None and prepared else (),
+        notes=_notes(facts.case.notes.get(name, ())) if facts.case is not None and prepared else (),
     )
+
+
+def _notes(notes: tuple[str, ...]) -> tuple[str, ...]:
+    """What the preparation had to say, with the examination named as users know it."""
+    return tuple(re.sub(r"\bfollowup\b", examinationName(FOLLOWUP), note) for note in notes)
 
 
 def _date(image: ImageFacts) -> str:

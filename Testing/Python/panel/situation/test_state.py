@@ -361,3 +361,10 @@ def test_how_a_version_was_made_names_slices_as_the_views_do() -> None:
 def test_a_version_is_compared_with_the_base_cnn_of_the_same_alignment() -> None:
     versions = (version("0003", "0001"), version("0002", given_transform="a hash"), version("0001"))
     assert stateOf(reviewed(case=case(versions=versions))).review.compared == "0001"
+
+
+def test_notes_of_the_preparation_name_the_follow_up_as_users_do() -> None:
+    notes = {"followup": ("The brain mask of the followup was estimated.",)}
+    assert stateOf(situation(case=case(notes=notes))).followup.notes == (
+        "The brain mask of the follow-up was estimated.",
+    )
