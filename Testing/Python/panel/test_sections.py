@@ -179,6 +179,13 @@ def test_a_doubtful_change_is_folded_until_its_line_is_opened(drawn: DrawnPanel)
     assert "60 %" in drawn.ui.lesionTable.item(1, 1).toolTip()
 
 
+def test_a_stable_lesion_is_not_in_doubt(drawn: DrawnPanel) -> None:
+    stable = _lesion("a", "stable", 50, 52, isSure=False, changeProbability=0.1)
+    drawn.draw(dataclasses.replace(REVIEWING, review=dataclasses.replace(REVIEWING.review, rows=(stable,))))
+    assert drawn.ui.lesionTable.item(0, 1).text() == "stable"
+    assert drawn.ui.doubtfulButton.isHidden()
+
+
 def test_the_cnn_that_was_chosen_cannot_be_chosen_again(drawn: DrawnPanel) -> None:
     judged = dataclasses.replace(REVIEWING.review, decidable="0001", recommended="base")
     drawn.draw(dataclasses.replace(REVIEWING, review=judged))

@@ -123,7 +123,7 @@ class LesionTable:
 def _cells(row: LesionRow) -> tuple[str, ...]:
     return (
         row.label,
-        f"{row.changeTitle}?" if row.isSure is False else row.changeTitle,
+        f"{row.changeTitle}?" if isDoubtful(row) else row.changeTitle,
         _volume(row.beforeMm3),
         _volume(row.afterMm3),
         "" if row.growth is None else f"{100 * row.growth:+.0f} %",
@@ -138,7 +138,7 @@ def _color(row: LesionRow, column: int) -> str:
 
 
 def _howSure(row: LesionRow) -> str:
-    if row.isSure is None or row.changeProbability is None:
+    if row.changeProbability is None or not (row.isSure or isDoubtful(row)):
         return row.changeTitle
     if row.isSure:
         text = _("{change}, with a probability of {percent:.0f} %")
