@@ -99,7 +99,9 @@ class PatientSpecificTuningStoryTest(StoryCase):
         with self.step("one key marks the slice and goes on"):
             panel.key("c")
             self.assertEqual(panel.slice_status(shown), "corrected")
-        with self.step("the CNN learns meanwhile; the corrected slice stays, the others say what is in doubt"):
+        with self.step(
+            "the CNN learns meanwhile; the corrected slice stays, the others say what is in doubt"
+        ):
             panel.wait_for(lambda: panel.state.corrections.isLearned, "learned from the slice", 120)
             self.assertEqual(panel.slice_status(shown), "corrected")
             self.assertTrue(all(r.doubt for r in panel.state.corrections.rows if r.status == "untouched"))
