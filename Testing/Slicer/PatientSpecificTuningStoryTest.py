@@ -102,7 +102,7 @@ class PatientSpecificTuningStoryTest(StoryCase):
         with self.step(
             "the CNN learns meanwhile; the corrected slice stays, the others say what is in doubt"
         ):
-            panel.wait_for(lambda: panel.state.corrections.isLearned, "learned from the slice", 120)
+            panel.wait_for(lambda: panel.state.corrections.isLearned, "learned from the slice")
             self.assertEqual(panel.slice_status(shown), "corrected")
             self.assertTrue(all(r.doubt for r in panel.state.corrections.rows if r.status == "untouched"))
             self.assertEqual(len(panel.state.review.versions), 1)
