@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from brain_examinations import Source
 from brain_examinations import read_corrected
 from judge_brain_model import HELD_OUT_MODELS
 from judge_brain_model import NAMES
+from PatientSpecificTuningLib.engine.files.json_file import read_json_object
 from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -98,7 +100,13 @@ def _pair_sources() -> list[Source]:
 def _unseen_model(name: str) -> Path:
     """Weights trained without this patient: those held out, or the shipped ones, which have met none of the others."""
     held_out = [folder for folder in HELD_OUT_MODELS.iterdir() if name in folder.name.split("-")]
-    return held_out[0] if held_out else choose_model(None)
+    if held_out:
+        return held_out[0]
+    shipped = choose_model(None)
+    if "MS3SEG" in json.dumps(read_json_object(shipped / "model.json").get("training", {})):
+        message = f"The shipped weights have learned from {name}; hold out weights that have not."
+        raise SystemExit(message)
+    return shipped
 
 
 def _scan(source: Source, data: Path, network: DualPathwayNetwork, folder: Path, slab: int | None) -> Scan:

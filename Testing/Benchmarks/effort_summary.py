@@ -85,10 +85,10 @@ def picture(figures: Figures, path: Path) -> None:
             right.plot(count, np.median(shares, axis=0), style, color=color, marker="o", label=criterion)
             for share in shares:
                 right.plot(count, np.minimum(share, 160), color=color, alpha=0.2, linewidth=1)
-    left.set_xlabel("voxels changed by hand, % of what all slices cost without live tuning (paper's score)")
+    left.set_xlabel("voxels changed by hand, % (100: paper, without live tuning)")
     left.set_ylabel(f"Dice on slices never corrected, mean of {len(figures)}")
     right.set_xlabel("corrected slice")
-    right.set_ylabel("voxels to change, % of what the base CNN's lesions need")
+    right.set_ylabel("voxels to change, % of without")
     right.set_xticks(list(count))
     right.axhline(65, color="grey", linewidth=0.8, linestyle=":")
     right.set_title("live tuning: median, and every examination", fontsize=10)

@@ -99,6 +99,13 @@ class PatientSpecificTuningStoryTest(StoryCase):
         with self.step("one key marks the slice and goes on"):
             panel.key("c")
             self.assertEqual(panel.slice_status(shown), "corrected")
+        with self.step(
+            "the CNN learns meanwhile; the corrected slice stays, the others say what is in doubt"
+        ):
+            panel.wait_for(lambda: panel.state.corrections.isLearned, "learned from the slice")
+            self.assertEqual(panel.slice_status(shown), "corrected")
+            self.assertTrue(all(r.doubt for r in panel.state.corrections.rows if r.status == "untouched"))
+            self.assertEqual(len(panel.state.review.versions), 1)
         return panel.drawn()
 
     def _tune(self) -> None:

@@ -13,7 +13,6 @@ from ..engine.model.card import MOTION_CORRECTIONS
 from ..engine.model.card import REGISTRATIONS
 from ..engine.tuning.slice_proposal import CRITERIA
 from ..engine.tuning.slice_proposal import DISTANCE_MM
-from ..engine.tuning.slice_proposal import GAIN
 from ..engine.tuning.slice_proposal import PAPER
 from . import verbs
 from .argument_types import channels
@@ -158,23 +157,22 @@ def _propose(command: argparse.ArgumentParser) -> None:
         help="which slices to choose from; by default all of the organ, but those with a lesion for a model that"
         " needs every one of them",
     )
-    _criterion(command, PAPER)
+    _criterion(command, None)
 
 
-def _criterion(command: argparse.ArgumentParser, default: str) -> None:
+def _criterion(command: argparse.ArgumentParser, distance_mm: float | None) -> None:
     command.add_argument(
         "--criterion",
         choices=CRITERIA,
-        default=default,
-        help="the paper's score (mean lesion softmax nearest to 0.5), or what a correction is expected to change, for"
-        " slices that lie apart",
+        default=PAPER,
+        help="the paper's score (mean lesion softmax nearest to 0.5), or what a correction is expected to change",
     )
     command.add_argument(
         "--distance",
         type=distance,
-        default=DISTANCE_MM,
+        default=distance_mm,
         metavar="MM",
-        help="how far apart slices of the criterion gain lie where there are enough",
+        help="how far apart slices lie where there are enough; without it 10 for the criterion gain, any for paper",
     )
 
 
@@ -192,7 +190,7 @@ def _learn(command: argparse.ArgumentParser) -> None:
         help="the slices corrected so far, by index from 0 on the working grid",
     )
     command.add_argument("--count", type=positive, default=2, help="how many slices to propose next")
-    _criterion(command, GAIN)
+    _criterion(command, DISTANCE_MM)
     _tuning(command)
 
 

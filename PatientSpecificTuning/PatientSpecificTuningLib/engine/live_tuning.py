@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .case.annotation import annotation_of
@@ -27,8 +28,8 @@ from .origins import origin_of_tuning
 from .progress import Progress
 from .progress import part
 from .tuning.slice_proposal import DISTANCE_MM
-from .tuning.slice_proposal import GAIN
 from .tuning.slice_proposal import PAPER
+from .tuning.slice_proposal import doubt_per_slice
 from .tuning.slice_proposal import propose_slices
 
 
@@ -42,7 +43,7 @@ def learn_so_far(
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
-    criterion: str = GAIN,
+    criterion: str = PAPER,
     distance_mm: float = DISTANCE_MM,
     progress: Progress | None = None,
 ) -> LiveTuning:
@@ -51,7 +52,8 @@ def learn_so_far(
     Args:
         labels: labelmap of the baseline; only `slices` of it are learned from.
         slices: the corrected slices, by index on the working grid.
-        criterion: by which slices are proposed next; the paper's always goes by what the base CNN finds.
+        criterion: by which slices are proposed next; the paper's always goes by what the base CNN finds. How much of
+            each is in doubt goes by what was learned.
 
     Raises:
         InputError: the baseline is not prepared, the labelmap cannot be used, or a slice lies outside the baseline.
@@ -87,6 +89,8 @@ def learn_so_far(
         slice_mm=grid.spacing[2],
         distance_mm=distance_mm,
     )
+    doubts = doubt_per_slice(probability, organ)
+    proposals = [replace(proposal, doubt_voxels=float(doubts[proposal.slice])) for proposal in proposals]
     lesions = binarize(probability, organ, card.post_processing)
     shown = return_to_user_grid(lesions, grid, baseline.record.user_grid, labels=True)
     origin = origin_of_tuning(case, annotation, settings) | making_of(start)

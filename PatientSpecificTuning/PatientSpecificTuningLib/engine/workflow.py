@@ -52,7 +52,6 @@ from .origins import making_of
 from .origins import origin_of_result
 from .progress import Progress
 from .progress import within
-from .tuning.slice_proposal import DISTANCE_MM
 from .tuning.slice_proposal import PAPER
 from .tuning.slice_proposal import SliceProposal
 from .tuning.slice_proposal import propose_slices
@@ -143,7 +142,7 @@ def propose(
     among: str | None = None,
     lesion_labels: NDArray[np.bool_] | None = None,
     criterion: str = PAPER,
-    distance_mm: float = DISTANCE_MM,
+    distance_mm: float | None = None,
 ) -> list[SliceProposal]:
     """The baseline slices from which the CNN can learn most, best first.
 
@@ -153,7 +152,8 @@ def propose(
             where the model card asks for all.
         lesion_labels: bool (Z, Y, X) on the working grid; without it a lesion is what the base CNN found.
         criterion: "paper" for the score of the paper, "gain" for what a correction is expected to change.
-        distance_mm: how far apart slices of "gain" lie where there are enough.
+        distance_mm: how far apart slices lie where there are enough; None is 10 mm for "gain" and no condition for
+            "paper".
 
     Raises:
         InputError: the baseline is not prepared, or there is no slice to choose from.

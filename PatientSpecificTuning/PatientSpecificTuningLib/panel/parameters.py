@@ -52,7 +52,7 @@ class PanelParameters:
     registration: Annotated[str, Choice([BY_MODEL, *REGISTRATIONS]), Default(BY_MODEL)]
     motionCorrection: Annotated[str, Choice([BY_MODEL, *MOTION_CORRECTIONS]), Default(BY_MODEL)]
     iterations: Annotated[int, WithinRange(50, 1000), Default(100)]
-    criterion: Annotated[str, Choice([GAIN, PAPER]), Default(GAIN)]
+    criterion: Annotated[str, Choice([PAPER, GAIN]), Default(PAPER)]
     distance: Annotated[float, WithinRange(0, 100), Default(DISTANCE_MM)]
     learnWhileCorrecting: Annotated[bool, Default(True)]
     proposedSlices: Annotated[int, WithinRange(0, 50), Default(0)]

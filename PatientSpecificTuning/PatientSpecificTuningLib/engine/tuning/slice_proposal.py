@@ -73,16 +73,17 @@ def propose_slices(
     criterion: str = PAPER,
     corrected: Sequence[int] = (),
     slice_mm: float = 1.0,
-    distance_mm: float = DISTANCE_MM,
+    distance_mm: float | None = None,
 ) -> list[SliceProposal]:
     """Slices to correct next, best first.
 
     "paper" takes them in the order of how near their mean softmax is to 0.5 (paper, "Number of slices"). The mean is
     taken inside the organ mask, since air would otherwise decide.
 
-    "gain" takes the slice on which the CNN expects to have most voxels wrong, then the next one that lies far enough
-    from those before and from the corrected ones, since neighbours say the same; and so on. Slices that lie too near or
-    show little organ come last.
+    "gain" takes the slices on which the CNN expects to have most voxels wrong.
+
+    With a distance, each slice lies far enough from those before and from the corrected ones, since neighbours say the
+    same; slices that lie too near or show little organ come last.
 
     Ties go to the lower slice.
 
@@ -94,11 +95,14 @@ def propose_slices(
         lesion_labels: bool (Z, Y, X); without it "lesion" means softmax from 0.5.
         corrected: slices that are corrected already; they are not proposed.
         slice_mm: distance between the centres of two slices.
-        distance_mm: how far from each other slices of "gain" lie where there are enough.
+        distance_mm: how far from each other slices lie where there are enough; None is 10 mm for "gain", and for
+            "paper" no condition at all, as published.
 
     Raises:
         InputError: no slice to choose from, or an option that is not known.
     """
+    if distance_mm is None:
+        distance_mm = DISTANCE_MM if criterion == GAIN else 0.0
     _check(count, among, criterion, distance_mm)
     lesions = organ_mask & (probability >= TARGET if lesion_labels is None else lesion_labels)
     areas = np.count_nonzero(lesions, axis=(1, 2))
@@ -113,12 +117,12 @@ def propose_slices(
             f"No slice of the baseline shows any {what}; check the {what} labels or propose among all slices."
         )
         raise InputError(message)
-    if criterion == PAPER:
-        order = eligible[np.argsort(np.abs(means[eligible] - TARGET), kind="stable")].tolist()
-    else:
-        order = _spread(doubts, eligible, _shows_enough(organ_mask), taken, distance_mm / slice_mm)
+    misses = np.abs(means - TARGET) if criterion == PAPER else -doubts
+    best_first = eligible[np.argsort(misses[eligible], kind="stable")].tolist()
+    if criterion == GAIN or distance_mm > 0:
+        best_first = _spread(best_first, _shows_enough(organ_mask), taken, distance_mm / slice_mm)
     proposals = []
-    for rank, z in enumerate(order[:count], start=1):
+    for rank, z in enumerate(best_first[:count], start=1):
         nearest = min((abs(z - other) * slice_mm for other in taken), default=None)
         proposals.append(SliceProposal(rank, z, float(means[z]), int(areas[z]), float(doubts[z]), nearest))
         taken.append(z)
@@ -145,16 +149,11 @@ def _shows_enough(organ_mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _spread(
-    gains: NDArray[np.float64],
-    eligible: NDArray[np.intp],
-    enough: NDArray[np.bool_],
-    taken: Sequence[int],
-    distance: float,
+    best_first: Sequence[int], enough: NDArray[np.bool_], taken: Sequence[int], distance: float
 ) -> list[int]:
-    """The eligible slices, each the best that lies far enough from those before, and at the end the others."""
-    best_first = sorted(eligible.tolist(), key=lambda z: (not enough[z], -gains[z]))
+    """The same slices, each the best that lies far enough from those before, and at the end the others."""
     before, chosen, others = list(taken), [], []
-    for z in best_first:
+    for z in sorted(best_first, key=lambda z: not enough[z]):
         if enough[z] and all(abs(z - other) >= distance for other in before):
             before.append(z)
             chosen.append(z)

@@ -12,7 +12,7 @@ from ...engine.images.geometry import Grid
 from ...engine.live_files import LiveTuning
 from ...engine.model.card import ModelCard
 from ...engine.tuning.slice_proposal import DISTANCE_MM
-from ...engine.tuning.slice_proposal import GAIN
+from ...engine.tuning.slice_proposal import PAPER
 from ...engine.tuning.slice_proposal import SliceProposal
 from .state import BASELINE
 from .state import LesionRow
@@ -146,7 +146,7 @@ class Settings:
     result: str = ""
     comparedResult: str = ""
     proposedSlices: int = 0
-    criterion: str = GAIN
+    criterion: str = PAPER
     distance: float = DISTANCE_MM
     learnWhileCorrecting: bool = True
     shownChannel: int = 0

@@ -104,9 +104,10 @@ def test_a_slice_that_shows_little_organ_comes_last() -> None:
     assert [p.slice for p in proposals] == [4, 5, 1, 3, 2]
 
 
-def test_the_papers_score_knows_no_distance() -> None:
-    slices = [p.slice for p in propose_slices(PROBABILITY, ORGAN, count=2, slice_mm=1, distance_mm=50)]
-    assert slices == [2, 4]
+def test_the_papers_score_knows_no_distance_unless_one_is_given() -> None:
+    assert [p.slice for p in propose_slices(PROBABILITY, ORGAN, count=3)] == [2, 4, 1]
+    apart = propose_slices(PROBABILITY, ORGAN, count=3, slice_mm=5, distance_mm=15)
+    assert [p.slice for p in apart] == [2, 5, 4]
 
 
 def test_a_proposal_says_why_in_words() -> None:

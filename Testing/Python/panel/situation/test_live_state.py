@@ -44,10 +44,11 @@ def test_corrected_slices_come_first_and_the_best_open_ones_follow() -> None:
 
 
 def test_an_open_slice_says_how_much_of_it_is_in_doubt_and_why_it_is_proposed() -> None:
-    corrected, first, second = rows(learning())
+    corrected, first, second = rows(learning({"criterion": "gain"}))
     # One voxel of the grid is 1 mm\u00b2 in plane.
     assert (corrected.doubt, first.doubt, second.doubt) == ("", "20 mm\u00b2", "10 mm\u00b2")
     assert first.why == "in doubt, 6 mm from the others"
+    assert rows(learning())[1].why == "mean lesion probability nearest to one half"
 
 
 def test_before_anything_is_learned_the_base_cnns_proposals_say_how_much_is_in_doubt() -> None:
