@@ -38,14 +38,15 @@ from PatientSpecificTuningLib.engine.tuning.tuning import tune
 
 PAPER: dict[str, Any] = {"patch_pool": None, "pixels_per_iteration": None}
 EVERYTHING: dict[str, Any] = {"pixels_per_iteration": None, "pixels_per_patch": None}
+THINNED: dict[str, Any] = {"slices_with_all_pixels": 0}
 # Each with how the trunk computes and keeps features, of the scan and of patches.
 SHORTCUTS: dict[str, tuple[dict[str, Any], str]] = {
     "as the paper, float32": (PAPER, "float32"),
     "pool of 40 patches": (EVERYTHING, "float32"),
     "and 8192 pixels of each batch": ({"pixels_per_patch": None}, "float32"),
-    "and a byte for each feature": ({"pixels_per_patch": None}, "auto"),
-    "and 4096 pixels of each patch": ({}, "auto"),
-    "and 2048 pixels of each patch": ({"pixels_per_patch": 2048}, "auto"),
+    "and a byte for each feature (default)": ({"pixels_per_patch": None}, "auto"),
+    "and 4096 pixels of each patch": (THINNED, "auto"),
+    "and 2048 pixels of each patch": ({"pixels_per_patch": 2048} | THINNED, "auto"),
 }
 # Where all lesion slices are corrected: how many patches they have together.
 POOLS: dict[str, tuple[dict[str, Any], str]] = {

@@ -63,7 +63,7 @@ def prepare_tuning(
     from .tuning.patch_features import shorten_patches
 
     case = opened(case)
-    settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed)
+    settings = TuningSettings(rotation_degrees=rotation_degrees, seed=seed).for_slices(len(slices))
     _card, network = load_model(model_of_case(case))
     baseline = open_examination(case, "baseline")
     folder = patch_folder(case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 
 Progress = Callable[[str, float], None]
 """Called with the stage in words and the fraction of it that is done, from 0 to 1."""
@@ -24,3 +25,20 @@ def part(progress: Progress | None, first: float, last: float, stage: str | None
     if progress is None:
         return None
     return lambda name, fraction: progress(stage or name, first + fraction * (last - first))
+
+
+def together(progress: Progress | None, count: int) -> list[Progress | None]:
+    """Callbacks for steps that run at the same time in threads; the mean of their fractions is told, one at a time."""
+    if progress is None:
+        return [None] * count
+    told, fractions, lock = progress, [0.0] * count, Lock()
+
+    def of_step(number: int) -> Progress:
+        def report(stage: str, fraction: float) -> None:
+            with lock:
+                fractions[number] = fraction
+                told(stage, sum(fractions) / count)
+
+        return report
+
+    return [of_step(number) for number in range(count)]

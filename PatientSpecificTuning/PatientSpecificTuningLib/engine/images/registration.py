@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 
 import numpy as np
 import SimpleITK as sitk
 
+from ..errors import Cancelled
 from ..errors import InputError
 from ..model.card import REGISTRATIONS
 from ..progress import Progress
 from ..progress import part
+from ..progress import together
 from .geometry import Grid
 from .itk_progress import execute
 
@@ -20,6 +24,8 @@ SMALLEST_MOTION_MM = 0.5
 SMALLEST_GAIN = 0.02
 LEAST_OVERLAP = 0.25
 MARGIN_MM = 10.0
+# More samples only take longer to say which of two transforms is better.
+MOST_COMPARED = 1_500_000
 _SEED = 1
 _RIGID_ITERATIONS = 150
 _BSPLINE_ITERATIONS = 40
@@ -126,16 +132,55 @@ def _best_rigid(
         start = sitk.Euler3DTransform(
             sitk.CenteredTransformInitializer(fixed, moving, sitk.Euler3DTransform(), geometry)
         )
-    searched = [None] if fixed_mask is None else [None, _widened(fixed_mask)]
     try:
-        results = [
-            _rigid(start, moving, fixed, mask, part(progress, i / len(searched), (i + 1) / len(searched)))
-            for i, mask in enumerate(searched)
-        ]
+        results = _searched(start, moving, fixed, fixed_mask, progress)
     except RuntimeError as error:
         message = f"The {name} cannot be brought onto the first image, they do not overlap; check the images."
         raise InputError(message) from error
     return min(results, key=lambda transform: _metric(transform, moving, fixed, fixed_mask))
+
+
+def _searched(
+    start: sitk.Euler3DTransform,
+    moving: sitk.Image,
+    fixed: sitk.Image,
+    fixed_mask: sitk.Image | None,
+    progress: Progress | None,
+) -> list[sitk.Transform]:
+    """What is found everywhere and, at the same time on another core, inside the widened mask."""
+    if fixed_mask is None:
+        return [_rigid(start, moving, fixed, None, progress)]
+    failed = Event()
+    everywhere, inside = together(progress or (lambda _stage, _fraction: None), 2)
+    images = _own_copy(moving), _own_copy(fixed), _widened(fixed_mask)
+    with ThreadPoolExecutor(1) as beside:
+        other = beside.submit(_rigid, start, *images, _until(failed, inside))
+        try:
+            first = _rigid(start, moving, fixed, None, everywhere)
+        except BaseException:
+            failed.set()
+            raise
+        return [first, other.result()]
+
+
+def _until(failed: Event, progress: Progress | None) -> Progress:
+    """A callback that ends its step when the one beside it has failed or was cancelled."""
+
+    def report(stage: str, fraction: float) -> None:
+        if failed.is_set():
+            message = "The step beside this one ended early."
+            raise Cancelled(message)
+        if progress is not None:
+            progress(stage, fraction)
+
+    return report
+
+
+def _own_copy(image: sitk.Image) -> sitk.Image:
+    """ITK keeps what a filter asks for in its input, so two threads must not share one."""
+    copy = sitk.Image(image)
+    copy.MakeUnique()
+    return copy
 
 
 def _widened(mask: sitk.Image) -> sitk.Image:
@@ -213,7 +258,8 @@ def _is_aligned(
 def _metric(
     transform: sitk.Transform, moving: sitk.Image, fixed: sitk.Image, fixed_mask: sitk.Image | None
 ) -> float:
-    method = _method(fixed_mask, sampling=0.5)
+    voxels = float(np.prod(fixed.GetSize()))
+    method = _method(fixed_mask, sampling=min(0.5, MOST_COMPARED / voxels))
     method.SetInitialTransform(transform)
     try:
         return float(method.MetricEvaluate(fixed, moving))

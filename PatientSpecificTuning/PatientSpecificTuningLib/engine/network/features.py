@@ -154,6 +154,7 @@ def compute_features(
     *,
     precision: str = "auto",
     device: str = "cpu",
+    on_slice: Callable[[int, Tensor], None] | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> FeatureStore:
@@ -168,6 +169,8 @@ def compute_features(
         path: where the .npy file goes; see `FeatureStore` for what it holds.
         precision: "auto" computes in bfloat16 where the device has it and keeps bytes, "bfloat16" computes and keeps
             bfloat16, "float32" is exact.
+        on_slice: called with every slice and the features of its organ voxels (voxels, feature maps), before they are
+            kept.
 
     Raises:
         InputError: empty organ mask, or the disk is full.
@@ -194,7 +197,10 @@ def compute_features(
             if cancelled is not None and cancelled():
                 message = f"Computing the features stopped after {done} of {slices.size} slices."
                 raise Cancelled(message)
-            writer.add(encoded(trunk.rows(images[:, position], organ_mask[position]), kind))
+            rows = trunk.rows(images[:, position], organ_mask[position])
+            writer.add(encoded(rows, kind))
+            if on_slice is not None:
+                on_slice(int(position), rows)
             if progress is not None:
                 progress("Computing features", (done + 1) / slices.size)
         writer.finish()

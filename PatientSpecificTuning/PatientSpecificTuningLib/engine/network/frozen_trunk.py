@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import cast
@@ -23,8 +24,14 @@ from .patches import organ_box
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
+# An environment variable: "1" lets this processor compute as one that has no bfloat16.
+FLOAT32_SWITCH = "PATIENT_SPECIFIC_TUNING_FLOAT32"
+
+
 def has_fast_bfloat16(device: str | torch.device) -> bool:
     """Whether the device multiplies bfloat16 natively; elsewhere it would be slower than float32."""
+    if os.environ.get(FLOAT32_SWITCH) == "1":
+        return False
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported()
     return torch.device(device).type == "cpu" and torch.cpu._is_avx512_bf16_supported()

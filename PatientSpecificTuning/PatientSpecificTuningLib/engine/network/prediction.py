@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..progress import Progress
 from .features import FeatureStore
+from .features import compute_features
 from .folded_head import FoldedHead
 from .network import DualPathwayNetwork
 from .network import Head
@@ -31,6 +34,40 @@ def predict_probability(
         if progress is not None:
             progress("Finding lesions", voxels.stop / len(store))
     return store.volume(values)
+
+
+def compute_with_probability(
+    network: DualPathwayNetwork,
+    images: NDArray[np.float32],
+    organ_mask: NDArray[np.bool_],
+    path: Path,
+    *,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Keep the features of a scan, and find its lesion softmax by the base head, in one pass without reading them back.
+
+    Args:
+        images: float32 (channels, Z, Y, X), normalised.
+        organ_mask: bool (Z, Y, X).
+        path: where the features go, as `compute_features` says.
+
+    Returns:
+        float32 (Z, Y, X), 0 outside the organ mask.
+
+    Raises:
+        InputError: empty organ mask, or the disk is full.
+    """
+    folded = FoldedHead(network.head, device=device)
+    probability = np.zeros(organ_mask.shape, dtype=np.float32)
+
+    @torch.inference_mode()
+    def look(position: int, rows: Tensor) -> None:
+        found = torch.sigmoid(folded.logit(folded.units(rows))).cpu().numpy()
+        probability[position][organ_mask[position]] = found
+
+    compute_features(network, images, organ_mask, path, device=device, on_slice=look, progress=progress)
+    return probability
 
 
 @torch.inference_mode()

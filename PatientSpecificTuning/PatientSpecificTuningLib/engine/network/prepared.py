@@ -65,16 +65,14 @@ def write_examination(
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    from .features import compute_features
-    from .prediction import predict_probability
+    from .prediction import compute_with_probability
 
     write_array(folder / IMAGES, prepared.images.astype(np.float32, copy=False))
     write_volume(prepared.working_grid.image(prepared.organ_mask.astype(np.uint8)), folder / ORGAN_MASK)
 
     def run(device: str) -> NDArray[np.float32]:
-        images, organ = prepared.images, prepared.organ_mask
-        store = compute_features(network, images, organ, folder / FEATURES, device=device, progress=progress)
-        return predict_probability(network.head, store, device=device, progress=progress)
+        scan = prepared.images, prepared.organ_mask
+        return compute_with_probability(network, *scan, folder / FEATURES, device=device, progress=progress)
 
     write_array(folder / BASE_PROBABILITY, on_best_device(run))
 

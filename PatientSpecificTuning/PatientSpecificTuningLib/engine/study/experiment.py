@@ -111,6 +111,7 @@ def _pool(
     from ..tuning.patch_features import pool_patches
 
     count = settings.patches_per_slice(len(slices))
+    settings = settings.for_slices(len(slices))
     examination = (network, baseline.images, baseline.organ_mask)
     on_best_device(lambda device: pool_patches(*examination, slices, count, settings, folder, device=device))
 

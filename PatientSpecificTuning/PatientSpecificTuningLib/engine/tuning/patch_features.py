@@ -114,6 +114,7 @@ def pool_patches(
     Args:
         images: float32 (channels, Z, Y, X).
         organ_mask: bool (Z, Y, X).
+        settings: as they hold for these slices.
         folder: one file for each slice, rotation and seed; must belong to these images and this network.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ MOST_ITERATIONS = 1_000_000
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last four.
+    """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last five.
 
     Attributes:
         weighting: None for the class weights of the model card, or the paper's scheme for a task ("Weighting").
@@ -35,6 +36,7 @@ class TuningSettings:
         largest_pool: where many slices are corrected, a slice has fewer than its five patches rather than all of
             them together more than this; neighbours then show what its other windows do not.
         pixels_per_patch: how many pixels of a pooled patch are kept, drawn alike from all that count; None keeps all.
+        slices_with_all_pixels: where no more slices than these are corrected, all pixels of their patches are kept.
         pixels_per_iteration: pixels of a batch that are looked at, drawn so that loss and gradient stay unbiased;
             None looks at every pixel, as the paper does.
     """
@@ -50,6 +52,7 @@ class TuningSettings:
     patch_pool: int | None = 40
     largest_pool: int = 160
     pixels_per_patch: int | None = 4096
+    slices_with_all_pixels: int = 8
     pixels_per_iteration: int | None = 8192
 
     def __post_init__(self) -> None:
@@ -86,6 +89,10 @@ class TuningSettings:
         if rounds == 1:
             return max(1, min(WINDOWS_PER_SLICE, self.largest_pool // slices))
         return min(MOST_POOLED_PER_SLICE, rounds * WINDOWS_PER_SLICE)
+
+    def for_slices(self, slices: int) -> TuningSettings:
+        """The same, with `pixels_per_patch` as it holds where so many slices are corrected."""
+        return replace(self, pixels_per_patch=None) if slices <= self.slices_with_all_pixels else self
 
 
 @dataclass(frozen=True)

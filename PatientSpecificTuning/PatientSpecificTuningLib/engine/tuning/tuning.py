@@ -67,8 +67,8 @@ def tune(
         InputError: no slice, no lesion on any of the slices, or a weighting without the base prediction.
         Cancelled: `cancelled` said so.
     """
-    settings = settings or TuningSettings()
     slices = sorted({int(position) for position in slices})
+    settings = (settings or TuningSettings()).for_slices(len(slices))
     plan = plan_patches(organ_mask, slices, settings)
     if not (labels & organ_mask)[slices].any():
         message = (

@@ -138,4 +138,5 @@ def _with_stored_patches(settings: TuningSettings, all_slices: int, rest: int) -
     if settings.patch_pool is None:
         return settings
     stored = settings.patches_per_slice(all_slices) * rest
-    return replace(settings, patch_pool=stored, largest_pool=stored)
+    as_stored = settings.for_slices(all_slices)
+    return replace(as_stored, patch_pool=stored, largest_pool=stored, slices_with_all_pixels=0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PatientSpecificTuningLib.engine.errors import Cancelled
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.images import registration
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.images.registration import align
 from scipy import ndimage
@@ -103,3 +107,42 @@ def test_images_apart_are_refused_when_nothing_may_move(head: sitk.Image) -> Non
 def test_an_unknown_method_is_refused(head: sitk.Image) -> None:
     with pytest.raises(InputError, match="use one of rigid, bspline, none"):
         align(head, head, method="affine")
+
+
+def test_both_searches_are_those_that_run_one_after_the_other(head: sitk.Image) -> None:
+    """The images are shared by two threads, and a result must repeat exactly."""
+    fixed, moving = head, _other_contrast(_moved(head, (0.05, -0.03, 0.08), (5, -4, 3)))
+    mask = sitk.Cast(head > 200, sitk.sitkUInt8)
+    start = sitk.Euler3DTransform()
+    with registration._one_thread():
+        together = registration._searched(start, moving, fixed, mask, None)
+        alone = [
+            registration._rigid(start, moving, fixed, where, None)
+            for where in (None, registration._widened(mask))
+        ]
+    assert [found.GetParameters() for found in together] == [found.GetParameters() for found in alone]
+
+
+@pytest.mark.parametrize("calls", [1, 5])
+def test_cancelling_ends_both_searches(head: sitk.Image, calls: int) -> None:
+    mask = sitk.Cast(head > 200, sitk.sitkUInt8)
+    heard = []
+
+    def progress(_stage: str, fraction: float) -> None:
+        heard.append(fraction)
+        if len(heard) == calls:
+            message = "enough"
+            raise Cancelled(message)
+
+    with pytest.raises(Cancelled):
+        align(_moved(head, (0.05, 0, 0), (5, 0, 0)), head, fixed_mask=mask, progress=progress)
+    assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]
+
+
+def test_progress_of_two_searches_only_grows(head: sitk.Image) -> None:
+    mask = sitk.Cast(head > 200, sitk.sitkUInt8)
+    heard: list[float] = []
+    moving = _moved(head, (0.05, 0, 0), (5, 0, 0))
+    align(moving, head, fixed_mask=mask, progress=lambda _stage, fraction: heard.append(fraction))
+    assert heard == sorted(heard)
+    assert heard[-1] == 1

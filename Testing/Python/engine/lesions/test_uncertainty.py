@@ -9,7 +9,7 @@ from builders import blob_examination
 from PatientSpecificTuningLib.engine.lesions.logit_moments import largest_deviation
 from PatientSpecificTuningLib.engine.lesions.logit_moments import logit_moments
 from PatientSpecificTuningLib.engine.lesions.logit_moments import softmax_deviation
-from PatientSpecificTuningLib.engine.lesions.uncertainty import NEGLIGIBLE_SD
+from PatientSpecificTuningLib.engine.lesions.uncertainty import SAMPLED_ABOVE_SD
 from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
 from PatientSpecificTuningLib.engine.lesions.uncertainty import predict_with_deviation
 from PatientSpecificTuningLib.engine.network.features import compute_features
@@ -34,21 +34,42 @@ def shipped(tmp_path_factory):
 def test_unsampled_voxels_have_a_negligible_deviation(shipped):
     head, store = shipped
     some = monte_carlo_dropout(head, store, repetitions=100, seed=3)[1][store.organ_mask]
-    every = monte_carlo_dropout(head, store, repetitions=100, seed=4, negligible=0)[1][store.organ_mask]
+    every = monte_carlo_dropout(head, store, repetitions=100, seed=4, sampled_above=0)[1][store.organ_mask]
     logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
-    skipped = (largest_deviation(logit, variance) <= NEGLIGIBLE_SD).numpy()
+    skipped = (largest_deviation(logit, variance) <= SAMPLED_ABOVE_SD).numpy()
     assert 0.05 < skipped.mean() < 0.999
-    assert every[skipped].max() <= NEGLIGIBLE_SD
-    assert some[skipped].max() <= NEGLIGIBLE_SD
+    assert every[skipped].max() <= SAMPLED_ABOVE_SD
+    assert some[skipped].max() <= SAMPLED_ABOVE_SD
+
+
+def test_where_nothing_is_sampled_the_deviation_is_closer_than_25_repetitions_bring_it(shipped):
+    head, store = shipped
+    truth, some = (
+        monte_carlo_dropout(head, store, repetitions=count, seed=seed, sampled_above=0)[1][store.organ_mask]
+        for count, seed in ((400, 5), (25, 6))
+    )
+    logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
+    skipped = (largest_deviation(logit, variance) <= SAMPLED_ABOVE_SD).numpy()
+    calculated = softmax_deviation(logit, variance).numpy()
+    wrong, wrong_by_25 = (np.abs(values - truth)[skipped] for values in (calculated, some))
+    assert wrong.max() < 0.005
+    assert wrong.mean() < wrong_by_25.mean()
+
+
+def test_the_deviation_of_a_normal_logit_is_that_of_its_samples():
+    logit, variance = torch.tensor([-4.0, 0.0, 2.0]), torch.tensor([2.0, 0.5, 9.0])
+    normal = np.random.default_rng(0).normal(size=200_000)
+    samples = 1 / (1 + np.exp(-(logit.numpy()[:, None] + variance.sqrt().numpy()[:, None] * normal)))
+    np.testing.assert_allclose(softmax_deviation(logit, variance).numpy(), samples.std(axis=1), rtol=0.05)
 
 
 def test_error_propagation_follows_the_sampled_deviation(shipped):
     head, store = shipped
-    sampled = monte_carlo_dropout(head, store, repetitions=200, negligible=0)[1][store.organ_mask]
+    sampled = monte_carlo_dropout(head, store, repetitions=200, sampled_above=0)[1][store.organ_mask]
     logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
     propagated = softmax_deviation(logit, variance).numpy()
     assert np.corrcoef(sampled, propagated)[0, 1] > 0.8
-    assert (sampled <= largest_deviation(logit, variance).numpy() + 0.5 * NEGLIGIBLE_SD).all()
+    assert (sampled <= largest_deviation(logit, variance).numpy() + 0.5 * SAMPLED_ABOVE_SD).all()
 
 
 def test_one_pass_gives_softmax_and_deviation_of_the_logit(shipped):

@@ -18,7 +18,7 @@ from PatientSpecificTuningLib.command_line.main import main
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.model.card import Pathway
-from PatientSpecificTuningLib.engine.network import features
+from PatientSpecificTuningLib.engine.network import prediction
 from PatientSpecificTuningLib.engine.study.design import Design
 from PatientSpecificTuningLib.engine.study.design import Setting
 from PatientSpecificTuningLib.engine.study.shard import Shard
@@ -146,13 +146,13 @@ def test_running_again_measures_nothing_and_gives_the_same_tables(finished, coho
 
 def test_features_are_computed_once_for_each_scan(tmp_path, cohort, model, monkeypatch):
     computed = []
-    original = features.compute_features
+    original = prediction.compute_features
 
     def counting(network, images, organ, path, **options):
         computed.append(Path(path).name)
         return original(network, images, organ, path, **options)
 
-    monkeypatch.setattr(features, "compute_features", counting)
+    monkeypatch.setattr(prediction, "compute_features", counting)
     run_study(tiny_study(tmp_path, write_cohort(tmp_path / "cohort", patients=1), model))
     assert computed.count("features.npy") == 2
     assert not (tmp_path / "patients" / "p1" / "case").exists()

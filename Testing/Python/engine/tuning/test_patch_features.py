@@ -127,6 +127,11 @@ def test_a_patch_keeps_some_of_its_pixels_drawn_alike_from_all(examination):
     assert np.mean(upper) == pytest.approx(np.mean(expected), abs=0.05)
 
 
+def test_of_few_slices_all_pixels_are_kept():
+    assert TuningSettings().for_slices(8).pixels_per_patch is None
+    assert TuningSettings().for_slices(9).pixels_per_patch == 4096
+
+
 def test_patches_that_are_met_once_keep_all_pixels(examination):
     _network, _images, organ = examination
     fresh = replace(SETTINGS, patch_pool=None, pixels_per_patch=50)
