@@ -1,21 +1,26 @@
 """Damaged files and messages for every reader: `python3 Testing/fuzz.py --minutes N`; each must end in one sentence.
 
-A child process reads them, so that a crash or a hang of a library is seen and named as well. What is found stays in
-output/fuzz, one folder for each find, with the file that did it.
+A child process reads them, so that a crash or a hang of a library is seen and named as well; it gets a limited memory
+where the system limits that. What is found stays in output/fuzz, one folder for all, and so does the tally: another run
+goes on from there with other inputs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import mmap
+import os
 import random
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from environment import REPOSITORY
 from environment import TESTING
@@ -23,12 +28,16 @@ from environment import run_inside
 
 INSIDE, CHILD = "--inside", "--child"
 FINDS = REPOSITORY / "output" / "fuzz"
+TALLY = "tally.json"
 # Of the clock for a hang, of the processor for something slow: other programs may keep it busy.
-LONGEST_S = 60.0
+LONGEST_S = 180.0
 LONGEST_COMPUTING_S = 3.0
+# What one input may take beyond what all before it took, and what no process may take at all.
 MOST_MEMORY_MB = 700
-SECONDS_OF_A_CHILD = 300.0
+LIMIT_MB = 3000
+SECONDS_OF_A_CHILD = 3600.0
 LONGEST_START_S = 600.0
+SLICE_S = 0.5
 
 
 def main(arguments: list[str]) -> int:
@@ -37,55 +46,82 @@ def main(arguments: list[str]) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=1.0, metavar="N")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--finds", type=Path, default=FINDS, metavar="FOLDER")
+    parser.add_argument("--finds", type=Path, default=FINDS, metavar="FOLDER", help="of finds and tally")
+    parser.add_argument("--only", nargs="+", default=[], metavar="READER", help="such as 'model card'")
     options = parser.parse_args(arguments)
-    end, seed = time.monotonic() + 60 * options.minutes, options.seed
-    counts: Counter[str] = Counter()
-    finds: list[str] = []
-    memory = 0
+    end, found_now = time.monotonic() + 60 * options.minutes, 0
+    tally = _tally(options.finds)
     while (left := end - time.monotonic()) > 0:
-        with tempfile.TemporaryDirectory() as folder:
-            report = _child(Path(folder), seed, min(left, SECONDS_OF_A_CHILD), options.finds)
-        counts.update(report["counts"])
-        finds += report["finds"]
-        memory = max(memory, report["memory_mb"])
-        seed += 1
-    for name, count in sorted(counts.items()):
-        print(f"{name}: {count}")
-    print(f"{sum(counts.values())} inputs, {len(finds)} finds, at most {memory} MB more than at the start")
+        with tempfile.TemporaryDirectory(dir=folder_in_memory()) as folder:
+            report = _child(
+                Path(folder), tally["seed"], min(left, SECONDS_OF_A_CHILD), options.finds, options.only
+            )
+        found_now += len(report["finds"])
+        tally["seed"] += 1
+        tally["counts"] = dict(Counter(tally["counts"]) + Counter(report["counts"]))
+        tally["finds"] += report["finds"]
+        tally["memory_mb"] = max(tally["memory_mb"], report["memory_mb"])
+        options.finds.mkdir(parents=True, exist_ok=True)
+        (options.finds / TALLY).write_text(json.dumps(tally, indent=1), encoding="utf-8")
+    _tell(tally)
+    return 1 if found_now else 0
+
+
+def _tally(folder: Path) -> dict[str, Any]:
+    path = folder / TALLY
+    if path.is_file():
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    return {"seed": 0, "counts": {}, "finds": [], "memory_mb": 0}
+
+
+def _tell(tally: dict[str, Any]) -> None:
+    for name, count in sorted(tally["counts"].items()):
+        print(f"{name}: {count:,}")
+    total, finds = sum(tally["counts"].values()), tally["finds"]
+    print(f"{total:,} inputs, {len(finds)} finds, at most {tally['memory_mb']} MB more than at the start")
     for find in finds:
         print(f"  {find}")
-    return 1 if finds else 0
 
 
-def _child(folder: Path, seed: int, seconds: float, finds: Path) -> dict:
+def folder_in_memory() -> str | None:
+    """A folder of the system that never reaches a disk; None where there is none."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None
+
+
+def _child(folder: Path, seed: int, seconds: float, finds: Path, only: list[str]) -> dict[str, Any]:
     """What one child reports; where it died or hung, that is a find and its last input is kept."""
-    work, report, last = folder / "work", folder / "report.json", folder / "last.json"
-    command = [sys.executable, __file__, CHILD, str(work), str(report), str(last), str(seed), str(seconds)]
-    process = subprocess.Popen([*command, str(finds)], stderr=subprocess.DEVNULL)
-    beat = time.monotonic()
-    heard = ""
-    while process.poll() is None:
-        time.sleep(0.2)
-        said = last.read_text(encoding="utf-8") if last.exists() else ""
-        if said != heard:
-            heard, beat = said, time.monotonic()
-        if time.monotonic() - beat > (LONGEST_S if heard else LONGEST_START_S):
+    work, report, beat = folder / "work", folder / "report.json", folder / "beat"
+    beat.write_bytes(bytes(8))
+    given = [str(path) for path in (work, report, beat, finds)]
+    process = subprocess.Popen(
+        [sys.executable, __file__, CHILD, *given, str(seed), str(seconds), *only], stderr=subprocess.DEVNULL
+    )
+    heard, since = bytes(8), time.monotonic()
+    try:
+        while process.poll() is None:
+            time.sleep(0.2)
+            if (now := beat.read_bytes()) != heard:
+                heard, since = now, time.monotonic()
+            if time.monotonic() - since > (LONGEST_S if any(heard) else LONGEST_START_S):
+                process.kill()
+                process.wait()
+                return _lost(report, f"no answer for {LONGEST_S:g} s", finds)
+    finally:
+        if process.poll() is None:
             process.kill()
-            process.wait()
-            return _lost(report, last, f"no answer for {LONGEST_S:g} s", finds)
     if process.returncode != 0:
-        return _lost(report, last, f"the process ended with code {process.returncode}", finds)
-    return json.loads(report.read_text(encoding="utf-8"))
+        return _lost(report, f"the process ended with code {process.returncode}", finds)
+    return dict(json.loads(report.read_text(encoding="utf-8")))
 
 
-def _lost(report: Path, last: Path, what: str, finds: Path) -> dict:
-    values = {"counts": {}, "finds": [], "memory_mb": 0}
+def _lost(report: Path, what: str, finds: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {"counts": {}, "finds": [], "memory_mb": 0, "target": "start", "input": ""}
     if report.exists():
         values = json.loads(report.read_text(encoding="utf-8"))
-    said = json.loads(last.read_text(encoding="utf-8")) if last.exists() else {"target": "start", "input": ""}
-    values["finds"].append(f"{said['target']}: {what} at {_keep(said['target'], Path(said['input']), finds)}")
+    values["finds"].append(
+        f"{values['target']}: {what} at {_keep(values['target'], Path(values['input']), finds)}"
+    )
     return values
 
 
@@ -97,61 +133,104 @@ def _keep(target: str, file: Path, finds: Path) -> Path:
     return kept
 
 
-def _read_damaged(arguments: list[str]) -> None:
-    """The child: damage, read, and count, until the time is over."""
-    work, report, last = map(Path, arguments[:3])
-    seed, seconds, finds = int(arguments[3]), float(arguments[4]), Path(arguments[5])
-    sys.path[:0] = [str(TESTING / "Python")]
-    import fuzz_targets
+class _Reading:
+    """The child: damages, reads and counts, each reader for the same time of the processor in turn."""
+
+    def __init__(self, work: Path, report: Path, beat: Path, finds: Path) -> None:
+        self._report, self._finds = report, finds
+        self._beat_file = open(beat, "r+b")  # noqa: SIM115 - as long as the process
+        self._beat = mmap.mmap(self._beat_file.fileno(), 8)
+        self._outside = _written_outside(work)
+        self._counts: Counter[str] = Counter()
+        self._found: list[str] = []
+        self._seen: set[str] = set()
+        self._begun, self._memory = 0, 0
+
+    def go_on(self, targets: list[Any], chance: random.Random, seconds: float) -> None:
+        """Read damaged inputs until the time is over."""
+        valid = {target.name: target.valid() for target in targets}
+        self._outside.clear()
+        self._begun = self._memory = memory_mb()
+        _limit_memory()
+        end = time.monotonic() + seconds
+        self._write("start", Path())
+        while time.monotonic() < end:
+            for target in targets:
+                self._write(target.name, target.path)
+                until = time.process_time() + SLICE_S
+                while time.process_time() < until and time.monotonic() < end:
+                    target.path.write_bytes(target.mutate(valid[target.name], chance))
+                    self._read(target)
+                target.path.write_bytes(valid[target.name])
+        self._write("end", Path())
+
+    def _read(self, target: Any) -> None:
+        struct.pack_into("<Q", self._beat, 0, sum(self._counts.values()) + 1)
+        began = time.process_time()
+        problem = _problem(target)
+        self._counts[target.name] += 1
+        memory = memory_mb()
+        grown, self._memory = memory - self._memory, memory
+        if time.process_time() - began > LONGEST_COMPUTING_S:
+            problem = f"slow, {time.process_time() - began:.1f} s of computing"
+        if grown > MOST_MEMORY_MB:
+            problem = f"memory, {grown} MB more"
+        if self._outside:
+            problem = f"written outside: {self._outside.pop()}"
+        kind = f"{target.name}: {problem[:60]}"
+        if problem and kind not in self._seen:
+            self._seen.add(kind)
+            kept = _keep(target.name, target.path, self._finds)
+            self._found.append(f"{target.name}: {problem[:200]} at {kept}")
+            self._outside.clear()
+
+    def _write(self, target: str, path: Path) -> None:
+        values = {
+            "counts": self._counts,
+            "finds": self._found,
+            "memory_mb": self._memory - self._begun,
+            "target": target,
+            "input": str(path),
+        }
+        temporary = self._report.with_suffix(".part")
+        temporary.write_text(json.dumps(values))
+        os.replace(temporary, self._report)
+
+
+def _problem(target: Any) -> str:
+    """What is wrong with how a reader took its input; empty where nothing is."""
     from PatientSpecificTuningLib.engine.errors import InputError
 
-    chance, counts, found = random.Random(seed), Counter(), []
-    seen: set[str] = set()
-    outside = _written_outside(work)
-    chosen = [(target, target.valid()) for target in fuzz_targets.targets(work)]
-    weights = [target.weight for target, _ in chosen]
-    outside.clear()
-    start, told, end = memory_mb(), 0.0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        target, valid = chance.choices(chosen, weights)[0]
-        target.path.write_bytes(target.mutate(valid, chance))
-        if time.monotonic() - told > 0.5 or target.name.startswith(("image", "DICOM", "weights")):
-            told = time.monotonic()
-            last.write_text(
-                json.dumps({"target": target.name, "input": str(target.path), "n": sum(counts.values())})
-            )
-        problem, began = "", time.process_time()
-        try:
-            target.read()
-        except InputError as error:
-            problem = (
-                "more than one line"
-                if len(str(error).splitlines()) > 1 and "manifest" not in target.name
-                else ""
-            )
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-        counts[target.name] += 1
-        if time.process_time() - began > LONGEST_COMPUTING_S:
-            problem = f"{time.process_time() - began:.1f} s of computing"
-        if outside:
-            problem = f"written outside: {outside.pop()}"
-        kind = f"{target.name}: {problem[:60]}"
-        if problem and kind not in seen:
-            seen.add(kind)
-            found.append(f"{target.name}: {problem[:200]} at {_keep(target.name, target.path, finds)}")
-            outside.clear()
-        target.path.write_bytes(valid)
-    grown = memory_mb() - start
-    if grown > MOST_MEMORY_MB:
-        found.append(f"memory grew by {grown} MB")
-    report.write_text(json.dumps({"counts": counts, "finds": found, "memory_mb": grown}))
+    try:
+        target.read()
+    except InputError as error:
+        if len(str(error).splitlines()) > 1 and "manifest" not in target.name:
+            return "more than one line"
+        return "memory, not refused before it was taken" if "too large for the memory" in str(error) else ""
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _read_damaged(arguments: list[str]) -> None:
+    work, report, beat, finds = map(Path, arguments[:4])
+    seed, seconds, only = int(arguments[4]), float(arguments[5]), arguments[6:]
+    sys.path[:0] = [str(TESTING / "Python")]
+    # Small files gain nothing from threads, and waking them takes longer than the work.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import fuzz_targets
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    reading = _Reading(work, report, beat, finds)
+    chosen = [target for target in fuzz_targets.targets(work) if not only or target.name in only]
+    reading.go_on(chosen, random.Random(seed), seconds)
+    # What is left to tidy is the parent's; libraries that end slowly would look like a hang.
+    os._exit(0)
 
 
 def _written_outside(work: Path) -> list[str]:
     """A list to which every file that is opened for writing or removed outside the folder is added."""
-    import os
-
     found: list[str] = []
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -167,6 +246,17 @@ def _written_outside(work: Path) -> list[str]:
 
     sys.addaudithook(hear)
     return found
+
+
+def _limit_memory() -> None:
+    """No input can take the memory of the whole computer, where the system knows such a limit."""
+    try:
+        import resource
+
+        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + (LIMIT_MB << 20), resource.RLIM_INFINITY))
+    except (ImportError, OSError, ValueError):
+        return
 
 
 def memory_mb() -> int:

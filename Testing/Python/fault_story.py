@@ -1,4 +1,4 @@
-"""The life of one tiny case, step by step, with a fault at every change that a step makes."""
+"""The life of one tiny case, step by step, with a fault at every change that a step makes; others derive theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
+from PatientSpecificTuningLib.engine.network import model_folder
 from PatientSpecificTuningLib.engine.verdict import verdict
 from write_points import POINTS
 from write_points import Killed
@@ -51,83 +53,100 @@ _BY_ANOTHER = {
 
 
 class Story:
-    """A case that goes through all steps once; every step can be repeated from where it began, with a fault.
+    """Work in a folder that goes through all steps once; every step can be repeated, with a fault, from where it began.
 
     Attributes:
-        case: the case folder.
+        place: the folder that is worked in.
         steps: what is done, by name, in order.
         points: how many changes each step makes.
+        after: what is there after each step.
         injected: how many faults of each kind were tried.
     """
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self.folder, self.case = folder, folder / "case"
+        self.folder, self.place = folder, folder / "place"
         self.points: dict[str, int] = {}
+        self.after: dict[str, dict[str, Any]] = {}
         self.injected: Counter[str] = Counter()
         self._before: dict[str, Path] = {}
-        self._after: dict[str, dict[str, Any]] = {}
-        patient, model = write_patient(folder / "patient"), write_tiny_model(folder / "model")
         self._make_quick(patch)
-        self.steps = _steps(self.case, patient, model)
+        self.steps = self._made_steps()
 
     def tell(self, next_process: Callable[[], None]) -> None:
         """Go through all steps without a fault, and remember what was there before and after each."""
         for number, (name, step) in enumerate(self.steps.items()):
             self._before[name] = self.folder / f"before-{number}"
-            if self.case.exists():
-                shutil.copytree(self.case, self._before[name])
+            if self.place.exists():
+                shutil.copytree(self.place, self._before[name])
             next_process()
-            with POINTS.listening(self.case):
+            with POINTS.listening(self.place):
                 step()
             self.points[name] = len(POINTS.names)
-            self._after[name] = observed(self.case)
+            self.after[name] = self.observe()
 
     def fail(self, name: str, fault: str, point: int, next_process: Callable[[], None]) -> None:
-        """Do one step with a fault at one of its changes, look at the case, and do it again without."""
+        """Do one step with a fault at one of its changes, look at what is there, and do it again without."""
         self.injected[fault] += 1
         self._restore(name)
-        before = observed(self.case)
+        before = self.observe()
         next_process()
         at = {"killed": killed_at, "full disk": full_from, "read-only": read_only_from}.get(fault)
         if at is None:
-            self._two_processes(name, point)
+            self.two_processes(name, point)
             return
-        with POINTS.listening(self.case, at(point)):
+        with POINTS.listening(self.place, at(point)):
             raised = _raised(self.steps[name], EXPECTED[fault])
         assert len(str(raised or "").splitlines()) <= 1
         assert raised is not None or fault != "killed", "the process went on"
-        _require_between(observed(self.case), before, self._after[name])
+        self.require_between(self.observe(), before, self.after[name])
         next_process()
         with suppress(InputError):
             # A version that is removed already cannot be removed again.
             self.steps[name]()
-        assert observed(self.case) == self._after[name]
+        assert self.observe() == self.after[name]
 
-    def _two_processes(self, name: str, point: int) -> None:
+    def do_meanwhile(self, name: str, point: int, other: Callable[[], None]) -> None:
+        """Do one step while another process does something at one of its changes."""
+        with POINTS.listening(self.place, meanwhile(point, other, self.place)):
+            self.steps[name]()
+
+    def two_processes(self, name: str, point: int) -> None:
+        """Another process makes a result at one of the changes of a step; both must be there in the end."""
         done: list[str] = []
 
         def other() -> None:
-            if case_exists(self.case):
-                another = Case.open(self.case)
+            if case_exists(self.place):
+                another = Case.open(self.place)
                 with another.new_version("results", origin=_BY_ANOTHER) as folder:
                     write_text(folder / "run.json", json.dumps(_BY_ANOTHER))
                 done.append(str(another.current["results"]))
 
-        with POINTS.listening(self.case, meanwhile(point, other, self.case)):
-            self.steps[name]()
-        now, after = observed(self.case), self._after[name]
+        self.do_meanwhile(name, point, other)
+        now, after = self.observe(), self.after[name]
         for part in ("examinations", "annotation", "tuned"):
             assert now[part] == after[part]
         assert len(now["results"]) == len(after["results"]) + len(done)
         assert now["current"]["results"] is None or now["current"]["results"] in now["results"]
         if done:
-            assert "by" in Case.open(self.case).version_info("results", done[0])
-        assert not _unfinished(self.case)
+            assert "by" in Case.open(self.place).version_info("results", done[0])
+        assert not _unfinished(self.place)
+
+    def observe(self) -> dict[str, Any]:
+        """What is there, for whoever opens it."""
+        return observed(self.place)
+
+    def require_between(self, now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Nothing is lost and nothing is half."""
+        _require_between(now, before, after)
+
+    def _made_steps(self) -> dict[str, Callable[[], object]]:
+        patient, model = write_patient(self.folder / "patient"), write_tiny_model(self.folder / "model")
+        return _steps(self.place, patient, model)
 
     def _restore(self, name: str) -> None:
-        shutil.rmtree(self.case, ignore_errors=True)
+        shutil.rmtree(self.place, ignore_errors=True)
         if self._before[name].exists():
-            shutil.copytree(self._before[name], self.case)
+            shutil.copytree(self._before[name], self.place)
 
     def _make_quick(self, patch: pytest.MonkeyPatch) -> None:
         """What takes long and writes nothing is left out; the time is always the same."""
@@ -140,6 +159,7 @@ class Story:
         patch.setattr(segmentation, "time", standing_still)
         patch.setattr(verdict, "now", lambda: "2020-01-01T00:00:00+00:00")
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
+        patch.setattr(model_folder, "load_model", functools.cache(model_folder.load_model))
 
 
 def _raised(step: Callable[[], object], kind: type[BaseException]) -> BaseException | None:
@@ -224,23 +244,41 @@ def _require_between(now: dict[str, Any], before: dict[str, Any], after: dict[st
         assert number is None or number in now[kind], f"current {kind} points at nothing"
 
 
-def every_fault(folder: Path, *, every: int = 1, tell: Callable[[str], None] = print) -> Story:
-    """Go through the story with every fault at every `every`-th change of every step; tells how many there were."""
+def every_fault(
+    folder: Path,
+    *,
+    kind: type[Story] = Story,
+    every: int = 1,
+    first: int = 0,
+    tell: Callable[[str], None] = print,
+    done: Callable[[int], None] = lambda number: None,
+) -> Story:
+    """Go through a story with every fault at every `every`-th change of every step; tells how many there were.
+
+    Args:
+        first: the number of the fault to go on with.
+        done: called with the number of each fault that was injected.
+    """
     with pytest.MonkeyPatch.context() as patch, as_processes(patch) as next_process:
-        story = Story(folder, patch)
+        story = kind(folder, patch)
         story.tell(next_process)
-        number = 0
-        for name, points in story.points.items():
-            for fault in FAULTS:
-                for point in range(points):
-                    number += 1
-                    if number % every == 0:
-                        try:
-                            story.fail(name, fault, point, next_process)
-                        except BaseException as error:
-                            error.add_note(f"{fault} at change {point} of {points} of: {name}")
-                            raise
+        for number, (name, fault, point) in enumerate(_faults(story)):
+            if number < first or (number + 1) % every:
+                continue
+            try:
+                story.fail(name, fault, point, next_process)
+            except BaseException as error:
+                error.add_note(f"{fault} at change {point} of {story.points[name]} of: {name}")
+                raise
+            done(number)
         total, tried = sum(story.points.values()), sum(story.injected.values())
         kinds = ", ".join(f"{fault} {count}" for fault, count in story.injected.items())
         tell(f"{len(story.points)} steps make {total} changes; {tried} faults injected ({kinds})")
     return story
+
+
+def _faults(story: Story) -> Iterator[tuple[str, str, int]]:
+    for name, points in story.points.items():
+        for fault in FAULTS:
+            for point in range(points):
+                yield name, fault, point

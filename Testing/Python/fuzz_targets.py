@@ -15,6 +15,7 @@ from builders import tiny_card
 from mutations import mutated_bytes
 from mutations import mutated_compressed
 from mutations import mutated_json
+from mutations import mutated_text
 from patients import write_image
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import workflow
@@ -51,17 +52,12 @@ GRID = Grid((4, 5, 6), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.
 
 @dataclass(frozen=True)
 class Target:
-    """A reader: the file that it reads, how that is damaged, and how it is read.
-
-    Attributes:
-        weight: how many inputs it gets for each round; readers of text are faster than those of images.
-    """
+    """A reader: the file that it reads, how that is damaged, and how it is read."""
 
     name: str
     path: Path
     mutate: Mutate
     read: Callable[[], object]
-    weight: int = 1
 
     def valid(self) -> bytes:
         """The content of the valid file."""
@@ -70,8 +66,11 @@ class Target:
 
 def targets(folder: Path) -> list[Target]:
     """All readers, with valid files in a folder."""
+    from fuzz_case_targets import finished_case_targets
+    from fuzz_case_targets import outcome_target
+
     folder.mkdir(parents=True, exist_ok=True)
-    return [
+    found = [
         *_model(folder),
         *_case(folder),
         *_trust(folder),
@@ -79,7 +78,9 @@ def targets(folder: Path) -> list[Target]:
         *_images(folder),
         *_arrays(folder),
         _worker(folder),
+        Target("study outcome", *outcome_target(folder / "study outcome")),
     ]
+    return [*found, *(Target(*values) for values in finished_case_targets(folder / "finished"))]
 
 
 def _model(folder: Path) -> list[Target]:
@@ -87,8 +88,8 @@ def _model(folder: Path) -> list[Target]:
 
     card, weights = write_tiny_model(folder / "card"), write_tiny_model(folder / "weights")
     return [
-        Target("model card", card / "model.json", mutated_json, lambda: read_model_card(card), 20),
-        Target("weights", weights / "weights.safetensors", mutated_bytes, lambda: load_model(weights), 4),
+        Target("model card", card / "model.json", mutated_json, lambda: read_model_card(card)),
+        Target("weights", weights / "weights.safetensors", mutated_bytes, lambda: load_model(weights)),
     ]
 
 
@@ -101,7 +102,7 @@ def _case(folder: Path) -> list[Target]:
         ("tuned version", "tuned/0001/provenance.json", _tuned_of),
     ):
         case = _finished_case(folder / name)
-        found.append(Target(name, case / file, mutated_json, lambda read=read, case=case: read(case), 10))
+        found.append(Target(name, case / file, mutated_json, lambda read=read, case=case: read(case)))
     return found
 
 
@@ -114,11 +115,9 @@ def _trust(folder: Path) -> list[Target]:
     row = ChangeRow("grown", (1, 2), (3,), 20.0, 60.0, 40.0, 9.0, None, 0.99, 1, "merged", *[1.5] * 6)
     write_change_table([row], root / "change.csv")
     return [
-        Target("verdict", root / "verdict.json", mutated_json, lambda: _told(read_verdict(root)), 20),
-        Target("decision", root / "decision.json", mutated_json, lambda: _decided(read_decision(root)), 20),
-        Target(
-            "change table", root / "change.csv", mutated_bytes, lambda: read_change(root / "change.csv"), 20
-        ),
+        Target("verdict", root / "verdict.json", mutated_json, lambda: _told(read_verdict(root))),
+        Target("decision", root / "decision.json", mutated_json, lambda: _decided(read_decision(root))),
+        Target("change table", root / "change.csv", mutated_text, lambda: read_change(root / "change.csv")),
     ]
 
 
@@ -162,11 +161,14 @@ def _finished_case(folder: Path) -> Path:
 
 
 def _cohort(folder: Path) -> list[Target]:
-    scan = write_image(folder / "cohort" / "scan.nii.gz", np.random.default_rng(0).random((3, 8, 8)))
-    rows = [
-        {"patient": "p1", "examination": name, "FLAIR": scan.name, "T1": scan.name, "lesions": scan.name}
-        for name in ("baseline", "followup")
-    ]
+    chance, rows = np.random.default_rng(0), []
+    for name in ("baseline", "followup"):
+        files = {"FLAIR": f"{name}.nii", "T1": f"{name}_T1.nii", "lesions": f"{name}_lesions.nii"}
+        for role, file in files.items():
+            values = chance.random((3, 8, 8))
+            values = (values > 0.7).astype(np.uint8) if role == "lesions" else values.astype(np.float32)
+            scan = write_image(folder / "cohort" / file, values)
+        rows.append({"patient": "p1", "examination": name, **files})
     as_json, as_csv = scan.parent / "manifest.json", scan.parent / "manifest.csv"
     as_json.write_text(json.dumps({"examinations": rows}))
     lines = [",".join(rows[0]), *(",".join(row.values()) for row in rows)]
@@ -179,7 +181,7 @@ def _cohort(folder: Path) -> list[Target]:
     return [
         Target("manifest JSON", as_json, mutated_json, lambda: read_cohort(as_json, card)),
         Target("manifest CSV", as_csv, mutated_bytes, lambda: read_cohort(as_csv, card)),
-        Target("study", study.folder / "study.json", mutated_json, lambda: open_study(study.folder), 20),
+        Target("study", study.folder / "study.json", mutated_json, lambda: open_study(study.folder)),
     ]
 
 
@@ -193,7 +195,7 @@ def _images(folder: Path) -> list[Target]:
         (".mha", mutated_bytes),
     ):
         path = write_image(folder / "images" / f"scan{suffix}", values)
-        found.append(Target(f"image {suffix}", path, mutate, lambda path=path: _read_all(path), 2))
+        found.append(Target(f"image {suffix}", path, mutate, lambda path=path: _read_all(path)))
     return [*found, _dicom(folder / "dicom")]
 
 
@@ -220,7 +222,7 @@ def _dicom(folder: Path) -> Target:
             image.SetMetaData(key, value)
         writer.SetFileName(str(folder / f"{z}.dcm"))
         writer.Execute(image)
-    return Target("DICOM", folder / "1.dcm", mutated_bytes, lambda: read_volume(folder, "FLAIR"), 1)
+    return Target("DICOM", folder / "1.dcm", mutated_bytes, lambda: read_volume(folder, "FLAIR"))
 
 
 def _arrays(folder: Path) -> list[Target]:
@@ -235,7 +237,7 @@ def _arrays(folder: Path) -> list[Target]:
         for _voxels, rows in open_features(path, mask).chunks():
             rows.sum()
 
-    return [Target("features", path, mutated_bytes, read, 10)]
+    return [Target("features", path, mutated_bytes, read)]
 
 
 class _Nowhere:
@@ -260,7 +262,7 @@ def _worker(folder: Path) -> Target:
             if message.get("verb") != "stop":
                 worker._heard(message)
 
-    return Target("worker messages", path, _mutated_messages, hear, 20)
+    return Target("worker messages", path, _mutated_messages, hear)
 
 
 def _mutated_messages(content: bytes, chance: random.Random) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +19,6 @@ from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.cohort.manifest import read_cohort
-from PatientSpecificTuningLib.engine.files import atomic
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_sequence
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
@@ -26,6 +27,7 @@ from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import lesion_table
 from PatientSpecificTuningLib.engine.lesions.overlap_rule import compare_lesions
 
+SLOW_START_S = 0.02
 MODEL = {"name": "tiny", "version": "1", "folder": "m", "sha256": "a" * 64}
 
 
@@ -96,8 +98,17 @@ def many_patients(folder: Path, count: int) -> str:
     return f"{count} patients"
 
 
-def many_tunings(folder: Path, count: int, memory: Callable[[], int] = lambda: 0) -> str:
+def many_tunings(folder: Path, count: int) -> str:
     """Tune and segment again and again in one process; the memory that this takes must not grow."""
+    case = _prepared(folder)
+    for number in range(1, count + 1):
+        workflow.tune(case.folder, iterations=1 + number % 3, learning_rate=1e-4 / number)
+        workflow.segment(case.folder, repetitions=2)
+    assert len(case.versions("tuned")) == count
+    return f"{count} tunings"
+
+
+def _prepared(folder: Path) -> Case:
     patient, model = write_patient(folder / "patient"), write_tiny_model(folder / "model")
     files = {
         name: {s: patient / f"{name}_{s}.nii.gz" for s in ("FLAIR", "T1")}
@@ -108,34 +119,33 @@ def many_tunings(folder: Path, count: int, memory: Callable[[], int] = lambda: 0
         folder / "case", **files, **masks, model=model, registration="none", with_change=False
     )
     workflow.annotate(case, patient / "baseline_lesion_mask.nii.gz", slices=[1])
-    sizes = []
-    for iterations in range(1, count + 1):
-        workflow.tune(case.folder, iterations=1 + iterations % 3, learning_rate=1e-4 / iterations)
+    return case
+
+
+def slow_disk(folder: Path, megabytes_per_s: float) -> str:
+    """A whole case on a disk that takes its time for every file, and more for a large one."""
+    waited = []
+
+    def wait(size: int) -> None:
+        waited.append(SLOW_START_S + size / 1e6 / megabytes_per_s)
+        time.sleep(waited[-1])
+
+    with _waiting(wait):
+        case = _prepared(folder)
+        workflow.tune(case.folder, iterations=2)
         workflow.segment(case.folder, repetitions=2)
-        sizes.append(memory())
-    assert len(case.versions("tuned")) == count
-    return (
-        f"{count} tunings, {sizes[len(sizes) // 10]} MB after a tenth of them and {sizes[-1]} MB in the end"
-    )
-
-
-def slow_disk(folder: Path, wait_s: float) -> str:
-    """Versions and corrections on a disk that takes its time for every file."""
-    import time
-
-    with _waiting(lambda: time.sleep(wait_s)):
-        many_versions(folder, 5)
-    return f"{1000 * wait_s:g} ms for each file"
+    assert case.versions("results") == ["0001"]
+    return f"a disk of {megabytes_per_s:g} MB/s, {len(waited)} files waited {sum(waited):.1f} s"
 
 
 @contextmanager
-def _waiting(wait: Callable[[], None]):
-    real = atomic.os.fsync
+def _waiting(wait: Callable[[int], None]):
+    real = os.fsync
 
     def slow(descriptor: int) -> None:
-        wait()
+        wait(os.fstat(descriptor).st_size)
         real(descriptor)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(atomic.os, "fsync", slow)
+        patch.setattr(os, "fsync", slow)
         yield

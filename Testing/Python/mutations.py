@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 import random
+import re
 import struct
 from typing import Any
 
@@ -55,13 +56,28 @@ def mutated_json(content: bytes, chance: random.Random) -> bytes:
     """A valid JSON file with other values in some places, or damaged as bytes."""
     if chance.random() < 0.2:
         return mutated_bytes(content, chance)
-    values = json.loads(content)
-    for _ in range(chance.randint(1, 3)):
-        values = with_other_value(values, chance.choice(_VALUES), chance)
     if chance.random() < 0.01:
         depth = chance.choice((100, 1000, 100_000))
         return b"[" * depth + b"]" * depth
-    return json.dumps(values).encode()
+    return json.dumps(with_damaged_values(json.loads(content), chance)).encode()
+
+
+def mutated_text(content: bytes, chance: random.Random) -> bytes:
+    """A valid text of words and numbers with other ones in some places, or damaged as bytes."""
+    if chance.random() < 0.4:
+        return mutated_bytes(content, chance)
+    parts = re.split(rb"([\s,;]+)", content)
+    for _ in range(chance.randint(1, 3)):
+        place = chance.randrange(len(parts))
+        parts[place] = chance.choice((b"", str(chance.choice(_VALUES)).encode(), parts[place] * 2))
+    return b"".join(parts)
+
+
+def with_damaged_values(values: Any, chance: random.Random) -> Any:
+    """JSON values with one to three others in them."""
+    for _ in range(chance.randint(1, 3)):
+        values = with_other_value(values, chance.choice(_VALUES), chance)
+    return values
 
 
 def with_other_value(values: Any, other: Any, chance: random.Random) -> Any:

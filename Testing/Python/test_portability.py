@@ -30,6 +30,10 @@ GUARDED = {
 }
 
 
+# This is where a program that writes 0,5 is told not to, for a while.
+ABOUT_COUNTRIES = "PatientSpecificTuningLib/engine/files/decimal_points.py"
+
+
 def _relative(path: Path) -> str:
     return path.relative_to(LIBRARY).as_posix()
 
@@ -104,3 +108,28 @@ def test_text_files_are_opened_with_their_encoding(path: Path) -> None:
         ):
             without.append(node.lineno)
     assert without == []
+
+
+def with_the_numbers_of_a_country(tree: ast.AST) -> Iterator[int]:
+    """Lines that write or read numbers as the country of the computer does, with decimal commas for instance."""
+    for node in ast.walk(tree):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if "locale" in modules or (isinstance(node, ast.ImportFrom) and node.module == "locale"):
+            yield node.lineno
+        if isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
+            parts = [part.value for part in node.format_spec.values if isinstance(part, ast.Constant)]
+            if parts and str(parts[-1]).endswith("n"):
+                yield node.lineno
+        if isinstance(node, ast.Attribute) and node.attr in ("toLocaleString", "toLocaleDouble", "strftime"):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=_relative)
+def test_numbers_and_dates_are_the_same_in_every_country(path: Path) -> None:
+    found = list(with_the_numbers_of_a_country(ast.parse(path.read_text(encoding="utf-8"))))
+    assert found == [] or _relative(path) == ABOUT_COUNTRIES
+
+
+@pytest.mark.parametrize("text", ["import locale", "f'{value:.3n}'", "from locale import atof"])
+def test_a_number_of_a_country_is_noticed(text: str) -> None:
+    assert list(with_the_numbers_of_a_country(ast.parse(text)))

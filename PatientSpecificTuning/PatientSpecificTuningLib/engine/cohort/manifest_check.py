@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from ..files.decimal_points import decimal_points
 from ..images.geometry import Grid
 from ..images.scan_files import ExaminationFiles
 from ..images.volumes import count_volumes
@@ -112,6 +113,7 @@ def _check_sequence(
     return problems, grid
 
 
+@decimal_points()
 def _grid_of(path: Path) -> Grid | None:
     """Where an image lies, from its header; None for a DICOM folder, whose files are not all opened.
 

@@ -52,6 +52,15 @@ def number(value: Any, low: float = -LARGEST_NUMBER, high: float = LARGEST_NUMBE
     return float(value)
 
 
+def number_or_none(value: Any) -> float | None:
+    """A number, or None where there is none.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return None if value is None else number(value)
+
+
 def choice(value: Any, allowed: Iterable[str]) -> str:
     """One of some texts.
 

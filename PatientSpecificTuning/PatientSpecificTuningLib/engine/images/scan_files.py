@@ -9,6 +9,7 @@ from dataclasses import field
 from pathlib import Path
 
 from ..errors import InputError
+from ..files.decimal_points import decimal_points
 from .file_names import SEQUENCES
 from .file_names import SERIES
 from .file_names import SHARED_ROLES
@@ -153,6 +154,7 @@ def _best(candidates: list[NamedFile], role: str, owner: str, notes: list[str]) 
     return best[0]
 
 
+@decimal_points()
 def _with_fewest_voxels(paths: list[Path]) -> list[Path]:
     """One scan kept in several resolutions: the method was made for thick axial slices."""
     import SimpleITK as sitk

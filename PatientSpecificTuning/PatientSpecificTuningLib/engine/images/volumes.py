@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..files.atomic import replace_when_complete
+from ..files.decimal_points import decimal_points
 from .dicom_file import holds_what_it_promises
 from .dicom_folder import dicom_volumes
 from .dicom_folder import read_dicom_volume
@@ -70,6 +71,7 @@ def read_sequence(paths: Sequence[Path], name: str) -> list[sitk.Image]:
     return volumes
 
 
+@decimal_points()
 def count_volumes(path: Path, name: str) -> int:
     """How many 3D volumes `read_sequence` finds in a file or DICOM folder, told from the header alone.
 
@@ -117,6 +119,7 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
     return functools.reduce(sitk.Or, labels)
 
 
+@decimal_points()
 def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> None:
     """Write an image, complete or not at all; the format follows the suffix.
 
@@ -155,6 +158,7 @@ def _not_written(path: Path) -> str:
     )
 
 
+@decimal_points()
 def _read(path: Path, name: str) -> list[sitk.Image]:
     _require_existing(path, name)
     try:

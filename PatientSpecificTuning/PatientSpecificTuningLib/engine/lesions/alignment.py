@@ -13,9 +13,11 @@ import SimpleITK as sitk
 
 from ..case.case import Case
 from ..errors import InputError
+from ..files import json_values
 from ..files.atomic import replace_when_complete
 from ..files.atomic import write_text
 from ..files.content_hash import content_hash
+from ..files.decimal_points import decimal_points
 from ..files.json_file import read_json_object
 from ..images.registration import align
 from ..images.registration_quality import RegistrationQuality
@@ -28,6 +30,10 @@ from ..progress import Progress
 
 TRANSFORM = "baseline_to_followup.tfm"
 QUALITY = "baseline_to_followup.json"
+_MEASURED, _MOVED = (
+    ("organ_overlap", "edge_distance_mm", "edge_distance_95_mm"),
+    ("shift_mm", "rotation_degrees"),
+)
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,16 @@ def give_transform(case: Case, path: Path | None) -> RegistrationQuality:
     return quality
 
 
+@decimal_points()
 def _read(path: Path) -> sitk.Transform:
     try:
         transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
         message = f"The transform {path} cannot be read; give a .tfm, .txt or .h5 file as ITK writes them."
         raise InputError(message) from error
+    if not np.isfinite(transform.GetParameters()).all():
+        message = f"The transform {path} has NaN or infinite values; export it again."
+        raise InputError(message)
     if transform.GetDimension() != 3:
         message = (
             f"The transform {path} has {transform.GetDimension()} dimensions; give one in three dimensions."
@@ -95,13 +105,17 @@ def _read(path: Path) -> sitk.Transform:
     return transform
 
 
+@decimal_points()
 def _kept_transform(path: Path) -> sitk.Transform | None:
     if path.is_file():
         with suppress(RuntimeError):
-            return sitk.ReadTransform(str(path))
+            transform = sitk.ReadTransform(str(path))
+            if transform.GetDimension() == 3 and np.isfinite(transform.GetParameters()).all():
+                return transform
     return None
 
 
+@decimal_points()
 def _write(transform: sitk.Transform, path: Path) -> None:
     with replace_when_complete(path, parents=False) as temporary:
         try:
@@ -146,6 +160,8 @@ def _kept(case: Case) -> dict[str, Any]:
 def _known_quality(case: Case) -> RegistrationQuality | None:
     kept = _kept(case)
     try:
-        return RegistrationQuality(**{name: kept[name] for name in RegistrationQuality.__dataclass_fields__})
-    except KeyError:
+        values = {name: json_values.number_or_none(kept[name]) for name in _MEASURED}
+        moved = {name: json_values.number(kept[name]) for name in _MOVED}
+    except (KeyError, ValueError):
         return None
+    return RegistrationQuality(**values, **moved)

@@ -111,10 +111,22 @@ def checked_run(folder: Path, info: dict[str, Any]) -> dict[str, Any]:
         for name in ("lesions", "repetitions"):
             json_values.integer(info[name], 0)
         json_values.number(info["volume_ml"], 0)
+        _check_additions(info)
     except (KeyError, ValueError) as error:
         message = f"{folder / RESULT_JSON} is damaged ({error}); remove this result and segment again."
         raise InputError(message) from error
     return info
+
+
+def _check_additions(info: dict[str, Any]) -> None:
+    """What results with a comparison say besides, and those of an earlier version do not."""
+    for name in ("sure_change", "change_volumes"):
+        json_values.fields(info.get(name) or {}, json_values.number_or_none)
+    for name in ("registration", "applied_change_settings", "versions"):
+        json_values.fields(info.get(name) or {}, json_values.anything)
+    dates = json_values.fields(info.get("dates") or {}, json_values.anything)
+    json_values.number_or_none(dates.get("years"))
+    json_values.number_or_none(info.get("seconds"))
 
 
 def require_dropout(repetitions: int, seed: int) -> None:

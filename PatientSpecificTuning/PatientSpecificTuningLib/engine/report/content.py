@@ -11,6 +11,7 @@ from typing import Any
 from ..case.case import Case
 from ..case.provenance import now
 from ..errors import InputError
+from ..files import json_values
 from ..lesions.change import ChangeRow
 from ..lesions.results import Result
 from ..verdict.verdict import read_decision
@@ -53,8 +54,21 @@ def report_content(case: Case, result: Result) -> dict[str, Any]:
         "decision": None if folder is None else read_decision(folder),
         "settings": run.get("applied_change_settings", {}),
         "made_from": _made_from(case, run),
-        "tuning": None if tuned is None else case.version_info("tuned", tuned),
+        "tuning": None if tuned is None else _tuning_of(case, tuned),
     }
+
+
+def _tuning_of(case: Case, number: str) -> dict[str, Any]:
+    info = case.version_info("tuned", number)
+    try:
+        json_values.entries(info["slices"], json_values.integer)
+        json_values.text(info["annotation"])
+        json_values.fields(info["settings"], json_values.anything)
+        json_values.entries(info.get("loss_history") or [], json_values.number)
+    except (KeyError, ValueError) as error:
+        message = f"The record of the tuned version {number} is damaged ({error}); tune and segment again."
+        raise InputError(message) from error
+    return info
 
 
 def headline(run: Mapping[str, Any]) -> str:

@@ -155,9 +155,10 @@ def _volume_facts(content: Mapping[str, Any]) -> dict[str, str]:
         "tissue surely gone": _ml(volumes.get("sure_lost_ml")),
         "new or gone, doubtful ones included": f"{_ml(volumes.get('new_ml'))}, {_ml(volumes.get('lost_ml'))}",
     }
-    if years:
+    before, after = volumes.get("baseline_ml"), volumes.get("followup_ml")
+    if years and before is not None and after is not None:
         facts["years between"] = f"{years:.2f}"
-        facts["volume per year"] = _ml((volumes["followup_ml"] - volumes["baseline_ml"]) / years)
+        facts["volume per year"] = _ml((after - before) / years)
     return facts
 
 

@@ -36,6 +36,7 @@ from ..tuning.slice_proposal import propose_slices
 from .design import Setting
 from .measures import FollowupLesions
 from .measures import followup_measures
+from .outcome_check import is_whole
 from .study_folder import Study
 from .study_folder import open_study
 
@@ -131,7 +132,9 @@ def _current_outcome(
 ) -> dict[str, Any] | None:
     outcome = study.outcome(identifier, setting.name)
     wanted = {**origin, "setting": asdict(setting)}
-    return outcome if outcome is not None and outcome.get("origin") == wanted else None
+    if outcome is None or outcome.get("origin") != wanted or not is_whole(outcome):
+        return None
+    return outcome
 
 
 def _origin(study: Study, identifier: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from ...engine.case.layout import TUNED_JSON
 from ...engine.case.layout import case_exists
 from ...engine.case.layout import live_folder
 from ...engine.errors import InputError
+from ...engine.files.json_file import read_json_object
 from ...engine.judging.evaluation import EVALUATION
 from ...engine.lesions.alignment import QUALITY
 from ...engine.lesions.alignment import TRANSFORM
@@ -139,8 +139,13 @@ class CaseReader:
 
 
 def transformMatrix(path: Path) -> tuple[float, ...]:
-    """The 4 x 4 matrix, row by row, that brings points of the follow-up to the baseline, RAS mm."""
-    transform = sitk.ReadTransform(str(path))
+    """The 4 x 4 matrix, row by row, that brings points of the follow-up to the baseline, RAS mm; empty if damaged."""
+    try:
+        transform = sitk.ReadTransform(str(path))
+    except RuntimeError:
+        return ()
+    if transform.GetDimension() != 3:
+        return ()
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
     matrix = np.eye(4)
     matrix[:3, 3] = origin
@@ -160,12 +165,11 @@ def _live(path: Path) -> LiveTuning | None:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip()
+    return path.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _values(path: Path) -> Mapping[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return read_json_object(path)
     except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}

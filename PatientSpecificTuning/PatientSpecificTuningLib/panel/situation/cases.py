@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...engine.case.layout import CASE_NAME
 from ...engine.errors import InputError
+from ...engine.files.json_file import read_json
 from ...engine.model.card import ModelCard
 from .facts import ImageFacts
 from .problems import MASK
@@ -92,7 +93,7 @@ def _entry(path: Path, opened: str) -> CaseEntry:
 
 def _modelName(path: Path) -> str:
     try:
-        values = json.loads((path / CASE_NAME).read_text(encoding="utf-8"))
+        values = read_json(path / CASE_NAME)
         return str(values["model"]["name"])
     except (OSError, ValueError, KeyError, TypeError):
         return _("not complete")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...engine.errors import InputError
 from ...engine.lesions.comparison import CHANGE_TABLE
 from ...engine.lesions.results import LESION_TABLE
 from .places import mapped
@@ -44,8 +45,8 @@ def lesionRows(folder: Path, toBaseline: NDArray[np.float64] | None) -> tuple[Le
         folder: of the result.
         toBaseline: 4 x 4, brings places of the follow-up to the baseline, RAS mm; None while that is unknown.
     """
-    lesions = {row["label"]: row for row in _table(folder / LESION_TABLE)}
-    changes = _table(folder / CHANGE_TABLE)
+    lesions = {row["label"]: row for row in _table(folder / LESION_TABLE, "label")}
+    changes = _table(folder / CHANGE_TABLE, "change", "baseline_labels", "followup_labels")
     if not changes:
         return tuple(_unchanged(lesion, toBaseline) for lesion in lesions.values())
     return tuple(_changed(number, row, lesions, toBaseline) for number, row in enumerate(changes, start=1))
@@ -118,8 +119,20 @@ def _number(row: Row, name: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _table(path: Path) -> list[dict[str, str]]:
+def _table(path: Path, *needed: str) -> list[dict[str, str]]:
+    """The rows of a table, none where it is absent.
+
+    Raises:
+        InputError: it is damaged.
+    """
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        if any(row.get(name) is None for row in rows for name in needed):
+            raise ValueError(", ".join(needed))
+    except (ValueError, csv.Error) as error:
+        message = _("{file} is damaged; remove this result and find lesions again.").format(file=path)
+        raise InputError(message) from error
+    return rows

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from builders import detection_card
 from builders import tiny_card
+from patients import write_tiny_model
+from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.model.card import Pathway
 from PatientSpecificTuningLib.engine.model.card import PostProcessing
 from PatientSpecificTuningLib.engine.model.card import read_model_card
+from PatientSpecificTuningLib.engine.network import model_choice
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
+from PatientSpecificTuningLib.engine.network.model_choice import model_identity
+from PatientSpecificTuningLib.engine.network.model_choice import model_of_case
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
 from PatientSpecificTuningLib.engine.network.model_folder import shipped_models
@@ -154,3 +161,24 @@ def test_the_liver_model_detects_metastases_and_says_that_it_saw_phantoms_only()
     assert "phantom" in card.training["data"]
     assert "phantom" in card.results["summary"]
     assert any("phantom" in limit for limit in card.limits)
+
+
+def test_a_recorded_folder_that_may_not_be_read_does_not_hide_an_equal_model_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = write_tiny_model(tmp_path / "recorded")
+    elsewhere = shutil.copytree(recorded, tmp_path / "models" / "tiny")
+    case = Case.create(tmp_path / "case", model=model_identity(recorded))
+    is_file = Path.is_file
+
+    def forbidden(path: Path) -> bool:
+        if path.parent == recorded.resolve():
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(model_choice, "MODELS", elsewhere.parent)
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    assert model_of_case(case) == elsewhere
+    shutil.rmtree(elsewhere)
+    with pytest.raises(InputError, match="bring it back"):
+        model_of_case(case)
