@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .case.annotation import annotation_of
 from .case.annotation import labels_of_baseline
 from .case.case import CaseLike
@@ -22,6 +25,7 @@ from .live_files import LiveTuning
 from .live_files import write_live
 from .network.device import on_best_device
 from .network.model_choice import model_of_case
+from .network.prepared import PreparedExamination
 from .network.prepared import open_examination
 from .origins import making_of
 from .origins import origin_of_tuning
@@ -29,6 +33,7 @@ from .progress import Progress
 from .progress import part
 from .tuning.slice_proposal import DISTANCE_MM
 from .tuning.slice_proposal import PAPER
+from .tuning.slice_proposal import SliceProposal
 from .tuning.slice_proposal import doubt_per_slice
 from .tuning.slice_proposal import propose_slices
 
@@ -80,18 +85,30 @@ def learn_so_far(
         head, store, rest = tuned_head(network, tuned), baseline.features(), part(progress, 0.6, 1.0)
         probability = on_best_device(lambda d: predict_probability(head, store, device=d, progress=rest))
     grid = baseline.record.working_grid
+    proposals = _proposals(baseline, probability, annotation.slices, criterion, distance_mm)
+    lesions = binarize(probability, organ, card.post_processing)
+    shown = return_to_user_grid(lesions, grid, baseline.record.user_grid, labels=True)
+    origin = origin_of_tuning(case, annotation, settings) | making_of(start)
+    return write_live(case, origin, shown, proposals, tuned)
+
+
+def _proposals(
+    baseline: PreparedExamination,
+    probability: NDArray[np.float32],
+    corrected: Sequence[int],
+    criterion: str,
+    distance_mm: float,
+) -> list[SliceProposal]:
+    """The other slices, best first, each with what is in doubt on it now."""
+    organ = baseline.organ_mask
     proposals = propose_slices(
         baseline.base_probability if criterion == PAPER else probability,
         organ,
         count=None,
         criterion=criterion,
-        corrected=annotation.slices,
-        slice_mm=grid.spacing[2],
+        corrected=corrected,
+        slice_mm=baseline.record.working_grid.spacing[2],
         distance_mm=distance_mm,
     )
     doubts = doubt_per_slice(probability, organ)
-    proposals = [replace(proposal, doubt_voxels=float(doubts[proposal.slice])) for proposal in proposals]
-    lesions = binarize(probability, organ, card.post_processing)
-    shown = return_to_user_grid(lesions, grid, baseline.record.user_grid, labels=True)
-    origin = origin_of_tuning(case, annotation, settings) | making_of(start)
-    return write_live(case, origin, shown, proposals, tuned)
+    return [replace(proposal, doubt_voxels=float(doubts[proposal.slice])) for proposal in proposals]
