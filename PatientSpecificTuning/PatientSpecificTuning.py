@@ -82,6 +82,9 @@ class PatientSpecificTuningWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, self._sceneComes)
         self.panel.connectScene(self.logic.getParameterNode())
+        if getattr(self.parent, "isEntered", False):
+            # Slicer reloads a module without entering it again.
+            self.enter()
 
     def enter(self) -> None:
         """The module is shown."""

@@ -100,7 +100,8 @@ class PatientSpecificTuningLifecycleTest(StoryCase):
             lambda: any(r.isShown for r in self.panel.state.corrections.rows), "a listed slice", 10
         )
         before = self.panel.drawn()
-        self.panel.paint()
+        # The tiny model marks nearly everything, so that there is more to erase than to paint.
+        self.panel.paint(erase=True)
         self.assertNotEqual(self.panel.drawn(), before)
         shown = next(row.slice for row in self.panel.state.corrections.rows if row.isShown)
         self.panel.key("c")
@@ -199,6 +200,11 @@ class PatientSpecificTuningLifecycleTest(StoryCase):
             self.panel.pass_time(1)
             self.assertEqual(self.panel.drawn(), drawn)
             self.assertEqual(len(self.panel.state.review.versions), 2)
+        with self.step("and its views are filled"):
+            self.assertTrue(self.panel.followup_view())
+            self.panel.go_to("correct")
+            self.assertTrue(self.panel.baseline_view())
+            self.assertNotEqual(self.panel.edited(), "")
 
     def test_other_modules_keep_their_views(self) -> None:
         self.prepare_patient()

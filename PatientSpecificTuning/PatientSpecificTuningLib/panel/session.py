@@ -142,7 +142,7 @@ class Session(VTKObservationMixin):
         self._afterStroke.stop()
         self.requests.stop()
         self.removeObservers()
-        self.stage.exit()
+        self.stage.stop()
 
     def attachEditor(self, widget) -> None:
         """Use an embedded Segment Editor for the corrections."""

@@ -42,6 +42,13 @@ class SegmentEditor:
         self._widget.removeViewObservations()
         self._node = None
 
+    def release(self) -> None:
+        """The widget goes away: it must not follow a node that the next widget uses."""
+        self.leave()
+        self._widget.setMRMLSegmentEditorNode(None)
+        self._widget.setMRMLScene(None)
+        self._node = None
+
     def edit(self, segmentation, segmentId: str, volume) -> None:
         """Draw on a segment over a volume; what is edited already is left as it is, with its effect."""
         if self._node is None:

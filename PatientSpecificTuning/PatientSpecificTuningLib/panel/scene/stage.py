@@ -79,6 +79,12 @@ class Stage:
             self._editor.leave()
         self._views.exit()
 
+    def stop(self) -> None:
+        """The module goes away."""
+        self.exit()
+        if self._editor is not None:
+            self._editor.release()
+
     # What is shown ----------------------------------------------------------------------------------------------
 
     @property
