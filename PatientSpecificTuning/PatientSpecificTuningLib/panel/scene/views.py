@@ -203,6 +203,9 @@ class Views(VTKObservationMixin):
         earlier = self._filled.get(examination)
         if composite.GetBackgroundVolumeID() != shown.volumeId:
             composite.SetBackgroundVolumeID(shown.volumeId)
+        # A mask that was just loaded would otherwise cover the image, in every view of Slicer.
+        composite.SetDoPropagateVolumeSelection(False)
+        composite.SetLabelVolumeID(None)
         composite.SetForegroundVolumeID(shown.overlayId or None)
         composite.SetForegroundOpacity(shown.overlayOpacity)
         self._filled[examination] = key
