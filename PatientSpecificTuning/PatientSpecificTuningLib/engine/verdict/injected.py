@@ -35,6 +35,9 @@ NOTHING_FOUND = 0.1
 # Tissue is alike between these percentiles of what surrounds the patient's own lesions, smoothed by so many voxels.
 ALIKE, SMOOTH_VOXELS = (20.0, 80.0), 1.5
 INSIDE = 0.3
+# Closing reaches so far.
+NEAR_VOXELS = 3
+IN_PLANE = ndimage.generate_binary_structure(2, 2)[None]
 # What the tuned CNN may miss of the injected lesions that the base CNN finds.
 MOST_LOST, PART_LOST = 2, 0.1
 
@@ -109,8 +112,10 @@ def injection_check(
         return None
     changed = inject(images, injected.occupancy, contrast, organ)
     heads = (network.head, tuned)
+    # Only what lies there is asked for, which the trunk computes in half of the time.
+    near = organ & ndimage.binary_dilation(injected.numbers > 0, IN_PLANE, NEAR_VOXELS)
     found = on_best_device(
-        lambda device: predict_directly(network, heads, changed, organ, device=device, progress=progress)
+        lambda device: predict_directly(network, heads, changed, near, device=device, progress=progress)
     )
     processing = network.card.post_processing
     base, own = (_found(binarize(values, organ, processing), injected) for values in found)
