@@ -70,7 +70,13 @@ class Judged:
 def judged(name: str, slices: int, trial: Trial) -> Judged:
     """The verdict of one trial and what both CNNs reach on the other half."""
     voxel = float(np.prod(trial.spacing))
-    verdict = verdict_on(trial.left_out, trial.known, voxel, TASK)
+    corrected = np.zeros_like(trial.known)
+    corrected[trial.slices] = True
+    learned = (
+        count_found(trial.known & corrected, trial.base & corrected, voxel, SMALL_MM3[TASK]),
+        count_found(trial.known & corrected, trial.tuned & corrected, voxel, SMALL_MM3[TASK]),
+    )
+    verdict = verdict_on(trial.left_out, trial.known, voxel, TASK, learned=learned)
     odd = np.zeros_like(trial.known)
     odd[trial.other_half] = True
     known = trial.known & odd
@@ -81,7 +87,7 @@ def judged(name: str, slices: int, trial: Trial) -> Judged:
     return Judged(
         name,
         slices,
-        verdict["recommended"] if verdict["known"] else "unknown",
+        verdict["recommended"] if verdict["known"] or verdict["recommended"] == "base" else "unknown",
         "tuned" if dice[1] > dice[0] else "base",
         verdict["sentence"],
         base,

@@ -22,6 +22,8 @@ from .errors import InputError
 from .fine_tuning import patch_folder
 from .images.registration_quality import RegistrationQuality
 from .lesions.alignment import give_transform
+from .lesions.lesions import binarize
+from .network.device import on_best_device
 from .network.model_choice import model_of_case
 from .network.prepared import PreparedExamination
 from .network.prepared import open_examination
@@ -30,6 +32,9 @@ from .report.report import write_report
 from .tuning.plan import TuningSettings
 from .verdict.injected import injection_check
 from .verdict.leave_out import leave_slices_out
+from .verdict.verdict import SMALL_MM3
+from .verdict.verdict import Found
+from .verdict.verdict import count_found
 from .verdict.verdict import decide as decide_on
 from .verdict.verdict import verdict_on
 from .verdict.verdict import write_verdict
@@ -95,7 +100,8 @@ def judge(case: CaseLike, *, number: str = "current", progress: Progress | None 
     labels = annotation.labels & baseline.organ_mask
     injected = _injected(case, number, network, baseline, annotation, settings.seed, progress)
     voxel = baseline.record.working_grid.voxel_volume_mm3
-    verdict = verdict_on(left_out, labels, voxel, card.task, injected)
+    learned = _learned(case, number, network, baseline, annotation)
+    verdict = verdict_on(left_out, labels, voxel, card.task, injected, learned)
     made = {"settings": asdict(settings), "seconds": time.monotonic() - start, "created": now()}
     verdict |= made
     with case.additions("tuned", number) as folder:
@@ -123,6 +129,31 @@ def _injected(
     corrected = list(annotation.slices)
     lesions[corrected] = (annotation.labels & baseline.organ_mask)[corrected]
     return injection_check(network, head, baseline, lesions, followup, seed=seed, progress=progress)
+
+
+def _learned(
+    case: Case,
+    number: str,
+    network: DualPathwayNetwork,
+    baseline: PreparedExamination,
+    annotation: Annotation,
+) -> tuple[Found, Found]:
+    """What the base CNN and the tuned version find on the corrected slices, which the latter has learned from."""
+    from .network.prediction import predict_slices
+    from .network.tuned_head import load_tuned_head
+
+    head, store = load_tuned_head(case.version_folder("tuned", number), network), baseline.features()
+    slices = list(annotation.slices)
+    tuned = on_best_device(lambda device: predict_slices(head, store, slices, device=device))
+    corrected = np.zeros_like(baseline.organ_mask)
+    corrected[slices] = baseline.organ_mask[slices]
+    known, voxel = annotation.labels & corrected, baseline.record.working_grid.voxel_volume_mm3
+    processing, small = network.card.post_processing, SMALL_MM3[network.card.task]
+    base, own = (
+        count_found(known, binarize(np.where(corrected, values, 0), corrected, processing), voxel, small)
+        for values in (baseline.base_probability, tuned)
+    )
+    return base, own
 
 
 def _settings(info: dict[str, Any], number: str) -> TuningSettings:

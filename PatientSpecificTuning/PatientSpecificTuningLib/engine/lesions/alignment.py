@@ -160,7 +160,7 @@ def _kept(case: Case) -> dict[str, Any]:
 def _known_quality(case: Case) -> RegistrationQuality | None:
     kept = _kept(case)
     try:
-        values = {name: json_values.number_or_none(kept[name]) for name in _MEASURED}
+        values: dict[str, Any] = {name: json_values.number_or_none(kept[name]) for name in _MEASURED}
         moved = {name: json_values.number(kept[name]) for name in _MOVED}
     except (KeyError, ValueError):
         return None

@@ -84,6 +84,7 @@ def verdict_on(
     voxel_volume_mm3: float,
     task: str,
     injected: dict[str, Any] | None = None,
+    learned: tuple[Found, Found] | None = None,
 ) -> dict[str, Any]:
     """The verdict as JSON values: known, better, recommended, sentence, slices, method, base, tuned and injected.
 
@@ -92,6 +93,8 @@ def verdict_on(
         task: "segmentation" or "detection" of the model.
         injected: what both CNNs find of lesions put into the follow-up; a tuned CNN that loses too many of them is
             not recommended, whatever it does on the corrected slices.
+        learned: what the base CNN and the offered tuned CNN find on all corrected slices, which the latter has seen;
+            one that is worse even there is not recommended.
     """
     slices = list(left_out.slices)
     known = np.zeros_like(labels)
@@ -103,10 +106,17 @@ def verdict_on(
     is_known = bool(known.any()) and left_out.judged_part >= LEAST_JUDGED
     better = is_better(base, tuned, task) if is_known else None
     loses = injected is not None and bool(injected["loses_too_many"])
-    keeps_base = better is False or loses
+    forgot = learned is not None and is_worse(*learned, task)
+    keeps_base = better is False or loses or forgot
     said = [sentence(base, tuned, len(slices), better)]
     if loses and injected is not None:
         said.append(injected["sentence"])
+    if forgot and learned is not None:
+        said.append(
+            f"Even on the slices that it learned from, the tuned CNN finds {learned[1].found} of {learned[1].lesions}"
+            f" lesions instead of {learned[0].found}, Dice {_number(learned[1].dice)} instead of"
+            f" {_number(learned[0].dice)}."
+        )
     if keeps_base:
         said.append("Keep the base CNN.")
     return {
@@ -122,6 +132,7 @@ def verdict_on(
         "tuned": asdict(tuned),
         "small_mm3": SMALL_MM3[task],
         "injected": injected,
+        "learned": None if learned is None else {"base": asdict(learned[0]), "tuned": asdict(learned[1])},
     }
 
 
@@ -135,6 +146,15 @@ def is_better(base: Found, tuned: Found, task: str) -> bool:
     if task == "detection" or base.dice is None or tuned.dice is None:
         return tuned.f1 > base.f1 + LEAST_GAIN
     return tuned.dice > base.dice + LEAST_GAIN and tuned.f1 >= base.f1 - LARGEST_FALL
+
+
+def is_worse(base: Found, tuned: Found, task: str) -> bool:
+    """Whether the tuned CNN is worse on slices that it learned from, where it should be better."""
+    if tuned.found < base.found - max(1, LARGEST_LOSS * base.found):
+        return True
+    if task == "detection" or base.dice is None or tuned.dice is None:
+        return tuned.f1 < base.f1
+    return tuned.dice < base.dice
 
 
 def sentence(base: Found, tuned: Found, slices: int, better: bool | None) -> str:

@@ -20,6 +20,7 @@ from PatientSpecificTuningLib.engine.verdict.leave_out import folds_of
 from PatientSpecificTuningLib.engine.verdict.leave_out import part_of_lesions
 from PatientSpecificTuningLib.engine.verdict.verdict import Found
 from PatientSpecificTuningLib.engine.verdict.verdict import is_better
+from PatientSpecificTuningLib.engine.verdict.verdict import is_worse
 from PatientSpecificTuningLib.engine.verdict.verdict import read_decision
 from PatientSpecificTuningLib.engine.verdict.verdict import read_verdict
 from PatientSpecificTuningLib.engine.verdict.verdict import verdict_on
@@ -118,6 +119,21 @@ def test_a_cnn_that_loses_injected_lesions_is_not_recommended() -> None:
     verdict = verdict_on(left_out, labels, 2.75, "segmentation", injected)
     assert verdict["recommended"] == "base"
     assert verdict["sentence"].endswith("Of 8 lesions it finds 2. Keep the base CNN.")
+
+
+def test_a_cnn_that_forgets_lesions_that_it_was_shown_is_not_recommended_though_nobody_can_know() -> None:
+    labels = _lesions(0)
+    left_out = LeftOut((), _lesions(), _lesions(), 0, judged_part=0.0)
+    shown = (replace(BASE, dice=0.17, found=9), replace(BASE, dice=0.27, found=3))
+    verdict = verdict_on(left_out, labels, 2.75, "segmentation", learned=shown)
+    assert (verdict["known"], verdict["recommended"]) == (False, "base")
+    assert (
+        "Even on the slices that it learned from, the tuned CNN finds 3 of 12 lesions instead of 9"
+        in verdict["sentence"]
+    )
+    assert not is_worse(BASE, BASE, "segmentation")
+    assert is_worse(BASE, replace(BASE, dice=0.69), "segmentation")
+    assert is_worse(BASE, replace(BASE, false=9), "detection")
 
 
 @pytest.fixture(scope="module")
