@@ -103,7 +103,8 @@ class Story:
         with suppress(InputError):
             # A version that is removed already cannot be removed again.
             self.steps[name]()
-        assert self.observe() == self.after[name]
+        now, after = self.observe(), self.after[name]
+        assert now == after, f"differs: {[part for part in after if now.get(part) != after[part]]}"
 
     def do_meanwhile(self, name: str, point: int, other: Callable[[], None]) -> None:
         """Do one step while another process does something at one of its changes."""

@@ -108,7 +108,8 @@ def test_sheared_axes_are_refused_in_one_sentence() -> None:
 def _ball(grid: Grid) -> sitk.Image:
     empty = grid.image(np.zeros(grid.shape, np.uint8))
     centre = np.array(empty.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in grid.size]))
-    radius = 0.35 * min(np.array(grid.size) * grid.spacing)
+    # Wide enough that no grid of the same spacing can lose it.
+    radius = max(0.35 * min(np.array(grid.size) * grid.spacing), 1.5 * max(grid.spacing))
     z, y, x = np.indices(grid.shape)
     points = np.asarray(grid.origin) + (np.stack([x, y, z], axis=-1) * grid.spacing) @ grid.axes.T
     return grid.image((np.linalg.norm(points - centre, axis=-1) <= radius).astype(np.uint8))
