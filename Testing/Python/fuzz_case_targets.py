@@ -44,6 +44,7 @@ from PatientSpecificTuningLib.engine.study.study_folder import Study
 from PatientSpecificTuningLib.engine.study.study_results import collect
 from PatientSpecificTuningLib.engine.verdict.verdict import write_verdict
 from PatientSpecificTuningLib.panel.situation.case_facts import CaseReader
+from PatientSpecificTuningLib.panel.situation.facts import Settings
 
 Damage = Callable[[bytes, random.Random], bytes]
 GRID = Grid((8, 9, 4), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
@@ -133,7 +134,7 @@ def _head(case: Path) -> None:
 
 
 def _shown(case: Path) -> None:
-    CaseReader().read(case, lambda versions: versions[0].number if versions else "")
+    CaseReader().read(case, Settings(), lambda versions: versions[0].number if versions else "")
 
 
 def outcome_target(folder: Path) -> tuple[Path, Damage, Callable[[], object]]:

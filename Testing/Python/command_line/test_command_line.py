@@ -416,6 +416,18 @@ def test_evaluating_before_segmenting_says_what_to_do_first(case: Path, cli: Cli
     assert "run segment" in err
 
 
+def test_known_lesions_that_lie_beside_the_images_are_one_sentence(
+    case: Path, tmp_path: Path, cli: Cli
+) -> None:
+    assert cli("segment", case, "--weights", "base", "--repetitions", 0, "--quiet")[0] == 0
+    known = sitk.ReadImage(str(case.parent / "patient" / "followup_lesion_mask.nii.gz"))
+    known.SetOrigin((900.0, 900.0, 900.0))
+    sitk.WriteImage(known, str(tmp_path / "far.nii.gz"))
+    code, _, err = cli("evaluate", case, "--reference", tmp_path / "far.nii.gz")
+    assert code == 2
+    assert "lies beside the images" in err
+
+
 def test_training_writes_a_model_that_can_be_used(
     patient: Path, model: Path, tmp_path: Path, cli: Cli
 ) -> None:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 MAGIC, PREAMBLE = b"DICM", 128
 _IMPLICIT, _BIG_ENDIAN, _DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+_ABOUT_ITSELF = b"\x02\x00"
 _SYNTAX = (0x0002, 0x0010)
 _PIXELS = (0x7FE0, 0x0010)
 _ITEM, _SEQUENCE_ENDS = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
@@ -55,6 +56,11 @@ class _Elements:
 
     def all_end_inside(self) -> bool:
         """Whether the lengths of all elements fit into the file."""
+        start = self._stream.tell()
+        if self._stream.read(2) != _ABOUT_ITSELF:
+            # Without it the reader guesses the encoding, and takes any text for a length.
+            return False
+        self._stream.seek(start)
         while len(tag_bytes := self._stream.read(4)) == 4:
             if not self._enter_data(tag_bytes):
                 return True
@@ -75,7 +81,7 @@ class _Elements:
 
     def _enter_data(self, tag: bytes) -> bool:
         """Change to the encoding of the data where the group that describes it ends; False where that is unknown."""
-        if self._syntax and tag[:2] != b"\x02\x00":
+        if self._syntax and tag[:2] != _ABOUT_ITSELF:
             self._has_kinds = self._syntax != _IMPLICIT
             self._order = ">" if self._syntax == _BIG_ENDIAN else "<"
             deflated, self._syntax = self._syntax == _DEFLATED, ""

@@ -40,10 +40,10 @@ def report_content(case: Case, result: Result) -> dict[str, Any]:
         "result": result.number,
         "cnn": "base CNN" if tuned is None else f"patient-specific CNN, version {tuned}",
         "headline": headline(run),
-        "dates": run.get("dates", {}),
-        "registration": run.get("registration", {}),
+        "dates": run.get("dates") or {},
+        "registration": run.get("registration") or {},
         "volumes": {
-            **run.get("change_volumes", {}),
+            **(run.get("change_volumes") or {}),
             "lesions": run["lesions"],
             "volume_ml": run["volume_ml"],
         },
@@ -52,7 +52,7 @@ def report_content(case: Case, result: Result) -> dict[str, Any]:
         "verdict": verdict_sentence(tuned, verdict),
         "verdict_figures": verdict,
         "decision": None if folder is None else read_decision(folder),
-        "settings": run.get("applied_change_settings", {}),
+        "settings": run.get("applied_change_settings") or {},
         "made_from": _made_from(case, run),
         "tuning": None if tuned is None else _tuning_of(case, tuned),
     }
@@ -73,14 +73,14 @@ def _tuning_of(case: Case, number: str) -> dict[str, Any]:
 
 def headline(run: Mapping[str, Any]) -> str:
     """The answer to what changed, in one sentence."""
-    counts, volumes = run.get("sure_change", {}), run.get("change_volumes", {})
+    counts, volumes = run.get("sure_change") or {}, run.get("change_volumes") or {}
     parts = [f"{counts[kind]} {kind}" for kind in KINDS if counts.get(kind)]
     if not parts:
         return "No lesion changed by more than repeated measurement would show."
     first = f"Sure changes: {', '.join(parts)}."
     return (
-        f"{first} {volumes.get('sure_new_ml', 0):.2f} ml of tissue are surely new,"
-        f" {volumes.get('sure_lost_ml', 0):.2f} ml surely gone."
+        f"{first} {volumes.get('sure_new_ml') or 0:.2f} ml of tissue are surely new,"
+        f" {volumes.get('sure_lost_ml') or 0:.2f} ml surely gone."
     )
 
 
@@ -136,7 +136,7 @@ def _made_from(case: Case, run: Mapping[str, Any]) -> dict[str, Any]:
         "notes": notes,
         "created": run.get("created"),
         "device": run.get("device"),
-        "versions": run.get("versions", {}),
+        "versions": run.get("versions") or {},
         "seconds": run.get("seconds"),
         "repetitions": run.get("repetitions"),
     }

@@ -88,6 +88,12 @@ def test_other_encodings_are_followed(tmp_path: Path) -> None:
         assert not holds_what_it_promises(path)
 
 
+def test_a_marked_file_that_does_not_say_how_it_is_encoded_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "slice.dcm"
+    path.write_bytes(HEAD + _short(NAME, b"name"))
+    assert not holds_what_it_promises(path)
+
+
 def test_a_file_without_the_mark_is_not_judged(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing of DICOM", encoding="utf-8")
     assert holds_what_it_promises(tmp_path / "notes.txt")

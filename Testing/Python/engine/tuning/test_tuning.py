@@ -174,6 +174,12 @@ def test_tuned_head_comes_back_from_disk(network, tmp_path):
     assert states_equal(load_tuned_head(tmp_path, network).state_dict(), tuned.state)
 
 
+def test_who_may_read_the_record_of_a_tuned_head_may_read_its_weights(network, tmp_path):
+    tuned = tune(network, *blob_examination(), [0, 1], QUICK)
+    save_tuned_head(tmp_path, tuned, {})
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
 def test_damaged_or_foreign_tuned_head_is_refused(network, tmp_path):
     tuned = tune(network, *blob_examination(), [0, 1], QUICK)
     save_tuned_head(tmp_path, tuned, {})
