@@ -21,6 +21,7 @@ from .case.case import opened
 from .case.dicom_headers import header_dates
 from .case.layout import EXAMINATIONS
 from .case.layout import case_exists
+from .case.layout import remove_unfinished
 from .case.preparation import Channels
 from .case.preparation import Files
 from .case.preparation import PreparationOptions
@@ -120,6 +121,7 @@ def prepare(
         case = known
         inputs = [source for source in inputs if not source.is_prepared_in(case)]
         if not inputs:
+            remove_unfinished(case.folder)
             return case
     card, network = load_model(model_folder)
     done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
