@@ -22,6 +22,7 @@ from ..files.json_file import read_json_object
 from ..images.registration import align
 from ..images.registration_quality import RegistrationQuality
 from ..images.registration_quality import registration_quality
+from ..images.transform_file import read_transform
 from ..model.card import read_model_card
 from ..network.model_choice import model_of_case
 from ..network.prepared import PreparedExamination
@@ -87,31 +88,21 @@ def give_transform(case: Case, path: Path | None) -> RegistrationQuality:
     return quality
 
 
-@decimal_points()
 def _read(path: Path) -> sitk.Transform:
     try:
-        transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
-        message = f"The transform {path} cannot be read; give a .tfm, .txt or .h5 file as ITK writes them."
-        raise InputError(message) from error
-    if not np.isfinite(transform.GetParameters()).all():
-        message = f"The transform {path} has NaN or infinite values; export it again."
-        raise InputError(message)
-    if transform.GetDimension() != 3:
+        return read_transform(path)
+    except (OSError, ValueError) as error:
         message = (
-            f"The transform {path} has {transform.GetDimension()} dimensions; give one in three dimensions."
+            f"The transform {path} cannot be read ({error}); give a rigid or affine one in three dimensions as .tfm,"
+            " .txt or .h5 file as ITK writes them."
         )
-        raise InputError(message)
-    return transform
+        raise InputError(message) from error
 
 
-@decimal_points()
 def _kept_transform(path: Path) -> sitk.Transform | None:
     if path.is_file():
-        with suppress(RuntimeError):
-            transform = sitk.ReadTransform(str(path))
-            if transform.GetDimension() == 3 and np.isfinite(transform.GetParameters()).all():
-                return transform
+        with suppress(OSError, ValueError):
+            return read_transform(path)
     return None
 
 
@@ -120,8 +111,8 @@ def _write(transform: sitk.Transform, path: Path) -> None:
     with replace_when_complete(path, parents=False) as temporary:
         try:
             sitk.WriteTransform(transform, str(temporary))
-            sitk.ReadTransform(str(temporary))
-        except RuntimeError as error:
+            read_transform(temporary)
+        except (RuntimeError, OSError, ValueError) as error:
             message = f"{path.name} cannot be written to {path.parent}; free some space and run again."
             raise InputError(message) from error
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from ...engine import workflow
 from ...engine.case.case import Case
@@ -20,6 +19,7 @@ from ...engine.case.layout import case_exists
 from ...engine.case.layout import live_folder
 from ...engine.errors import InputError
 from ...engine.files.json_file import read_json_object
+from ...engine.images.transform_file import read_transform
 from ...engine.judging.evaluation import EVALUATION
 from ...engine.lesions.alignment import QUALITY
 from ...engine.lesions.alignment import TRANSFORM
@@ -141,10 +141,8 @@ class CaseReader:
 def transformMatrix(path: Path) -> tuple[float, ...]:
     """The 4 x 4 matrix, row by row, that brings points of the follow-up to the baseline, RAS mm; empty if damaged."""
     try:
-        transform = sitk.ReadTransform(str(path))
-    except RuntimeError:
-        return ()
-    if transform.GetDimension() != 3:
+        transform = read_transform(path)
+    except (OSError, ValueError):
         return ()
     origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
     matrix = np.eye(4)

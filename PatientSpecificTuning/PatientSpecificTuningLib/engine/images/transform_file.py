@@ -1,0 +1,93 @@
+"""Reading a transform from a file: its usual reader ends the process where numbers are missing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ..files.decimal_points import decimal_points
+
+TEXT_SUFFIXES = (".tfm", ".txt")
+_HEAD = "#Insight Transform File V1.0"
+_LARGEST_BYTES = 100_000
+# How many parameters each kind has, and how many that are fixed; Euler angles knew three of these before.
+_LINEAR = {
+    "AffineTransform": (12, {3}),
+    "Euler3DTransform": (6, {3, 4}),
+    "ScaleTransform": (3, {3}),
+    "ScaleVersor3DTransform": (9, {3}),
+    "Similarity3DTransform": (7, {3}),
+    "TranslationTransform": (3, {0}),
+    "VersorRigid3DTransform": (6, {3}),
+    "VersorTransform": (3, {3}),
+}
+_SPACES = ("double_3_3", "float_3_3")
+_KINDS = {f"{name}_{space}": counts for name, counts in _LINEAR.items() for space in _SPACES}
+_WHOLE = {f"CompositeTransform_{space}" for space in _SPACES}
+
+
+@decimal_points()
+def read_transform(path: Path) -> sitk.Transform:
+    """A transform in space without NaN; of text files those that are linear, or a chain of these.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no such transform.
+    """
+    if path.suffix.lower() in TEXT_SUFFIXES:
+        _require_linear(path)
+    try:
+        transform = sitk.ReadTransform(str(path))
+    except RuntimeError as error:
+        message = "no transform"
+        raise ValueError(message) from error
+    if transform.GetDimension() != 3 or not all(map(math.isfinite, transform.GetParameters())):
+        message = "no transform in three dimensions, or one with NaN"
+        raise ValueError(message)
+    return transform
+
+
+def _require_linear(path: Path) -> None:
+    with open(path, "rb") as stream:
+        content = stream.read(_LARGEST_BYTES + 1)
+    lines = [line.strip() for line in content.decode("ascii").splitlines()]
+    if len(content) > _LARGEST_BYTES or not lines or lines[0] != _HEAD:
+        message = "no text of a linear transform"
+        raise ValueError(message)
+    fields = [line.partition(":") for line in lines if line and not line.startswith("#")]
+    left = [(name.strip(), value.strip()) for name, _colon, value in fields]
+    if not left:
+        message = "no transform in it"
+        raise ValueError(message)
+    while left:
+        name, left = _value(left, "Transform"), left[1:]
+        if name in _WHOLE:
+            continue
+        if name not in _KINDS:
+            message = f"{name[:60]} is no linear transform in space"
+            raise ValueError(message)
+        parameters, fixed = _KINDS[name]
+        if (
+            len(_numbers(left, "Parameters")) != parameters
+            or len(_numbers(left[1:], "FixedParameters")) not in fixed
+        ):
+            message = f"{name} with another number of parameters"
+            raise ValueError(message)
+        left = left[2:]
+
+
+def _value(left: list[tuple[str, str]], field: str) -> str:
+    if not left or left[0][0] != field:
+        message = f"no {field}"
+        raise ValueError(message)
+    return left[0][1]
+
+
+def _numbers(left: list[tuple[str, str]], field: str) -> list[float]:
+    numbers = [float(text) for text in _value(left, field).split()]
+    if not all(map(math.isfinite, numbers)):
+        message = f"NaN in {field}"
+        raise ValueError(message)
+    return numbers
