@@ -6,6 +6,7 @@ Each works on a case folder, opened or given by its path, and does nothing twice
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -121,8 +122,7 @@ def prepare(
         case = known
         inputs = [source for source in inputs if not source.is_prepared_in(case)]
         if not inputs:
-            remove_unfinished(case.folder)
-            return case
+            return _completed(case, dates)
     card, network = load_model(model_folder)
     done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
     case = Case.create(Path(folder), model=identity)
@@ -134,6 +134,14 @@ def prepare(
     if with_change and len(case.examinations) == len(EXAMINATIONS):
         # Needed for the table of change; done here, where nobody waits for a click to take effect.
         alignment_of(case, progress=within(progress, "both"))
+    return case
+
+
+def _completed(case: Case, dates: dict[str, date]) -> Case:
+    """A case whose examinations are there; the process that prepared them may have been ended before its last step."""
+    remove_unfinished(case.folder)
+    if dates:
+        case.set_dates(**dates)
     return case
 
 

@@ -16,6 +16,8 @@ _LARGEST_BYTES = 100_000
 _LINEAR = {
     "AffineTransform": (12, {3}),
     "Euler3DTransform": (6, {3, 4}),
+    "IdentityTransform": (0, {0}),
+    "MatrixOffsetTransformBase": (12, {3}),
     "ScaleTransform": (3, {3}),
     "ScaleVersor3DTransform": (9, {3}),
     "Similarity3DTransform": (7, {3}),

@@ -130,7 +130,8 @@ class CaseReader:
         """What `parse` makes of a file and of what else it is given, None where there is no such file."""
         try:
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):
+            # A name that a damaged record gives may be none.
             return None
         stamp, key = (status.st_mtime_ns, status.st_size), (path, given)
         if key not in self._parsed or self._parsed[key][0] != stamp:

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from PatientSpecificTuningLib.engine.images.transform_file import read_transform
 
 LINEAR = {
+    "none": sitk.Transform(3, sitk.sitkIdentity),
     "Euler": sitk.Euler3DTransform((1.0, 2.0, 3.0), 0.1, 0.2, 0.3, (4.0, 5.0, 6.0)),
     "affine": sitk.AffineTransform((2.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0), (1.0, 2.0, 3.0), (4.0, 5.0, 6.0)),
     "translation": sitk.TranslationTransform(3, (1.0, 2.0, 3.0)),
