@@ -188,7 +188,7 @@ def _why(proposal: SliceProposal | None, facts: Facts) -> str:
     if proposal is None:
         return _("added by you")
     if facts.settings.criterion == PAPER:
-        return _("mean lesion probability nearest to one half")
+        return _("probability nearest to one half")
     if not proposal.lesion_area_voxels:
         return _("in doubt, though no lesion is found here")
     if proposal.nearest_mm is None:

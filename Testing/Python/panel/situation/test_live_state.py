@@ -48,7 +48,7 @@ def test_an_open_slice_says_how_much_of_it_is_in_doubt_and_why_it_is_proposed() 
     # One voxel of the grid is 1 mm\u00b2 in plane.
     assert (corrected.doubt, first.doubt, second.doubt) == ("", "20 mm\u00b2", "10 mm\u00b2")
     assert first.why == "in doubt, 6 mm from the others"
-    assert rows(learning())[1].why == "mean lesion probability nearest to one half"
+    assert rows(learning())[1].why == "probability nearest to one half"
 
 
 def test_before_anything_is_learned_the_base_cnns_proposals_say_how_much_is_in_doubt() -> None:
