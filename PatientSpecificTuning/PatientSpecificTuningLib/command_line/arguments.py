@@ -176,11 +176,15 @@ def _criterion(command: argparse.ArgumentParser, distance_mm: float | None) -> N
     )
 
 
-def _learn(command: argparse.ArgumentParser) -> None:
-    _case(command)
+def _labels(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--labels", type=Path, required=True, metavar="PATH", help="lesion labelmap of the baseline"
     )
+
+
+def _learn(command: argparse.ArgumentParser) -> None:
+    _case(command)
+    _labels(command)
     command.add_argument(
         "--slices",
         nargs="+",
@@ -196,9 +200,7 @@ def _learn(command: argparse.ArgumentParser) -> None:
 
 def _annotate(command: argparse.ArgumentParser) -> None:
     _case(command)
-    command.add_argument(
-        "--labels", type=Path, required=True, metavar="PATH", help="lesion labelmap of the baseline"
-    )
+    _labels(command)
     command.add_argument(
         "--slices",
         nargs="+",
