@@ -1,0 +1,69 @@
+"""The recipe of the shipped brain model with patients and a scanner left out, so that every examination is judged unseen.
+
+Every fold goes on, as the shipped weights did (`continue_brain_model.py`: the first half of 200 iterations), from weights
+of the first recipe that had not seen its patients either, and leaves a folder named without-A-B-..., as the judges want
+it. The shipped weights themselves are the first fold. The scanner left out is MS3SEG: old weights, which met the other
+two, and the same recipe on these two alone.
+
+    python Testing/environment.py Testing/Training/brain_folds.py --data FOLDER --work FOLDER --first MODEL
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from brain_examinations import MS3SEG
+from continue_brain_model import CARD
+from continue_brain_model import Run
+from continue_brain_model import continued
+from judge_brain_model import HELD_OUT_MODELS
+from PatientSpecificTuningLib.engine.model.card import CARD_NAME
+from PatientSpecificTuningLib.engine.network.model_choice import choose_model
+from PatientSpecificTuningLib.engine.network.model_folder import save_model
+
+# Patients left out, and the weights of the first recipe to start from; None are those that learned from all five.
+FOLDS: dict[str, tuple[tuple[str, ...], str | None]] = {
+    "B": (("P39", "P18", "ms04", "ms14"), "without-P39-P18"),
+    "C": (("cs26", "cs07", "ms10", "ms05"), "without-cs26-cs07"),
+    "D": (("ms03", "ms07", "ms11", "ms13"), None),
+}
+SHIPPED = ("cs19", "ms01", "ms08", "ms12")
+SCANNER = tuple(source.name for source in MS3SEG)
+ITERATIONS, STOPPED_AFTER = 200, 100
+
+
+def left_out_name(patients: tuple[str, ...]) -> str:
+    """The folder of weights that have not seen these patients."""
+    return "without-" + "-".join(patients)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
+    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and weights")
+    parser.add_argument(
+        "--first", type=Path, required=True, help="weights of the first recipe, from all five"
+    )
+    parser.add_argument("--parts", nargs="*", default=[*FOLDS, "scanner"], choices=[*FOLDS, "scanner"])
+    options = parser.parse_args()
+    folds = options.work / "folds"
+    if not (folds / left_out_name(SHIPPED)).is_dir():
+        shutil.copytree(choose_model(None), folds / left_out_name(SHIPPED))
+    runs = {part: (left, folds / left_out_name(left), start) for part, (left, start) in FOLDS.items()}
+    runs["scanner"] = (SCANNER, options.work / "scanner" / left_out_name(SCANNER), None)
+    for part in options.parts:
+        left, folder, start = runs[part]
+        if not (folder / CARD_NAME).is_file():
+            first = HELD_OUT_MODELS / start if start else options.first
+            run = Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER)
+            network = continued(run, options.data, options.work, options.work / "corrected")
+            save_model(folder, CARD, network)
+            print(f"{folder} is complete", flush=True)
+
+
+if __name__ == "__main__":
+    main()
