@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from brain_examinations import MS3SEG
@@ -20,6 +21,7 @@ from continue_brain_model import Run
 from continue_brain_model import continued
 from judge_brain_model import HELD_OUT_MODELS
 from PatientSpecificTuningLib.engine.model.card import CARD_NAME
+from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
 
@@ -37,6 +39,14 @@ ITERATIONS, STOPPED_AFTER = 200, 100
 def left_out_name(patients: tuple[str, ...]) -> str:
     """The folder of weights that have not seen these patients."""
     return "without-" + "-".join(patients)
+
+
+def _card(left: tuple[str, ...], start: Path) -> ModelCard:
+    recipe = (
+        f"weights {start.name}, then {STOPPED_AFTER} of {ITERATIONS} iterations of continue_brain_model.py"
+    )
+    training = {"data": f"the sixteen examinations but {', '.join(left)}", "recipe": recipe}
+    return replace(CARD, name=f"judged without {', '.join(left)}", training=training)
 
 
 def main() -> None:
@@ -61,7 +71,7 @@ def main() -> None:
             first = HELD_OUT_MODELS / start if start else options.first
             run = Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER)
             network = continued(run, options.data, options.work, options.work / "corrected")
-            save_model(folder, CARD, network)
+            save_model(folder, _card(left, first), network)
             print(f"{folder} is complete", flush=True)
 
 
