@@ -19,7 +19,6 @@ from brain_examinations import MS3SEG
 from continue_brain_model import CARD
 from continue_brain_model import Run
 from continue_brain_model import continued
-from judge_brain_model import HELD_OUT_MODELS
 from PatientSpecificTuningLib.engine.model.card import CARD_NAME
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -31,6 +30,7 @@ FOLDS: dict[str, tuple[tuple[str, ...], str | None]] = {
     "C": (("cs26", "cs07", "ms10", "ms05"), "without-cs26-cs07"),
     "D": (("ms03", "ms07", "ms11", "ms13"), None),
 }
+FIRST_RECIPE = Path(__file__).parent / "FirstRecipe"
 SHIPPED = ("cs19", "ms01", "ms08", "ms12")
 SCANNER = tuple(source.name for source in MS3SEG)
 ITERATIONS, STOPPED_AFTER = 200, 100
@@ -68,7 +68,7 @@ def main() -> None:
     for part in options.parts:
         left, folder, start = runs[part]
         if not (folder / CARD_NAME).is_file():
-            first = HELD_OUT_MODELS / start if start else options.first
+            first = FIRST_RECIPE / start if start else options.first
             run = Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER)
             network = continued(run, options.data, options.work, options.work / "corrected")
             save_model(folder, _card(left, first), network)
