@@ -33,8 +33,8 @@ from .tuning.plan import TuningSettings
 from .verdict.injected import injection_check
 from .verdict.leave_out import leave_slices_out
 from .verdict.verdict import SMALL_MM3
-from .verdict.verdict import Found
-from .verdict.verdict import count_found
+from .verdict.verdict import Comparison
+from .verdict.verdict import compare_found
 from .verdict.verdict import decide as decide_on
 from .verdict.verdict import verdict_on
 from .verdict.verdict import write_verdict
@@ -137,7 +137,7 @@ def _learned(
     network: DualPathwayNetwork,
     baseline: PreparedExamination,
     annotation: Annotation,
-) -> tuple[Found, Found]:
+) -> Comparison:
     """What the base CNN and the tuned version find on the corrected slices, which the latter has learned from."""
     from .network.prediction import predict_slices
     from .network.tuned_head import load_tuned_head
@@ -150,10 +150,10 @@ def _learned(
     known, voxel = annotation.labels & corrected, baseline.record.working_grid.voxel_volume_mm3
     processing, small = network.card.post_processing, SMALL_MM3[network.card.task]
     base, own = (
-        count_found(known, binarize(np.where(corrected, values, 0), corrected, processing), voxel, small)
+        binarize(np.where(corrected, values, 0), corrected, processing)
         for values in (baseline.base_probability, tuned)
     )
-    return base, own
+    return compare_found(known, base, own, voxel, small)
 
 
 def _settings(info: dict[str, Any], number: str) -> TuningSettings:

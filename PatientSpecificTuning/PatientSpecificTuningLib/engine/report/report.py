@@ -10,10 +10,11 @@ from ..errors import InputError
 from ..files.atomic import write_text
 from ..lesions.results import Result
 from ..progress import Progress
-from .change_pictures import both_examinations
+from .both_examinations import both_examinations
 from .change_pictures import draw_change
 from .content import report_content
 from .page import html_page
+from .registration_picture import draw_checkerboard
 
 HTML, JSON = "report.html", "report.json"
 TITLE = "What changed between baseline and follow-up"
@@ -50,5 +51,5 @@ def write_report(
         pictures.append(draw_change(both, row))
     data = page.with_suffix(".json") if page.suffix.lower() != ".json" else page.with_name(JSON)
     write_text(data, json.dumps(content, indent=2, default=str) + "\n")
-    write_text(page, html_page(content, pictures, TITLE))
+    write_text(page, html_page(content, pictures, draw_checkerboard(both), TITLE))
     return {"html": str(page), "json": str(data)}
