@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,12 +206,19 @@ def report(
     return write_report(case, result(case, number), page, progress=progress)
 
 
-def export(case: CaseLike, folder: Path | str, *, number: str = "current") -> dict[str, str]:
+def export(
+    case: CaseLike,
+    folder: Path | str,
+    *,
+    number: str = "current",
+    images: Sequence[Path | str] | None = None,
+) -> dict[str, str]:
     """Write a result as DICOM that belongs to the study of its images: lesions.dcm and measurements.dcm.
 
     Args:
         folder: where both go; earlier ones there are replaced.
         number: "current" or the number of a result.
+        images: the DICOM files of the examination's first sequence; None where the case was prepared from their folder.
 
     Returns:
         paths by "segmentation" and "report".
@@ -219,7 +227,8 @@ def export(case: CaseLike, folder: Path | str, *, number: str = "current") -> di
         InputError: there is no such result, a package is missing, or there are no DICOM images to refer to.
     """
     case = opened(case)
-    return export_dicom(case, result(case, number), Path(folder))
+    sources = None if images is None else [Path(image) for image in images]
+    return export_dicom(case, result(case, number), Path(folder), sources)
 
 
 def _tuned_version(case: Case, number: str) -> str:

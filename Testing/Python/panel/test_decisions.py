@@ -22,13 +22,8 @@ def _application():
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """A tiny patient, corrected on one slice, tuned and segmented without uncertainty."""
     work = Work(tmp_path_factory.mktemp("finished"), DirectClient())
-    work.choose_tiny_patient()
     work.parameters.repetitions = 0
-    work.logic.start(waitForCompletion=True)
-    work.logic.showStep("correct")
-    work.draw(work.state.corrections.rows[0].slice)
-    work.logic.markCorrected()
-    work.logic.tune(waitForCompletion=True)
+    work.finish_tiny_patient()
     yield work
     work.close()
 

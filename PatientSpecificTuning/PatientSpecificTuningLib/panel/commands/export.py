@@ -15,8 +15,11 @@ from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
 from ...engine.lesions.results import LESION_LABELS
+from ..packages import ensureDicomPackages
 from ..scene.result_nodes import OUTLINES
 from ..scene.result_nodes import outlines
+from ..situation.problems import PARTS
+from ..situation.state import FOLLOWUP
 from ..situation.state import LesionRow
 from .align import AlignCommands
 from .requirement import require
@@ -71,6 +74,28 @@ class ExportCommands(AlignCommands):
         arguments = {"case": self.state.caseFolder, "number": self.state.review.shown, "output": str(file)}
         saved = _("{file} is saved.").format(file=file)
         self.requests.ask(_("Writing the report"), "report", arguments, lambda answer: self.say(saved))
+
+    def exportDicom(self, folder: str) -> None:
+        """Write lesions and measurements as DICOM objects that refer to the images of the follow-up.
+
+        Raises:
+            InputError: the follow-up did not come from Slicer's DICOM module, its images are gone from there, or a
+                package is missing.
+        """
+        require(self.state.canExportDicom)
+        instances = self.facts.images[f"{FOLLOWUP}{PARTS[0]}"].instances
+        files = [slicer.dicomDatabase.fileForInstance(instance) for instance in instances]
+        if not all(files):
+            message = _(
+                "Slicer's DICOM database no longer has all images of the follow-up; import them again."
+            )
+            raise InputError(message)
+        ensureDicomPackages()
+        arguments = {"case": self.state.caseFolder, "number": self.state.review.shown, "folder": folder}
+        saved = _("The lesions and their measurements are saved as DICOM in {folder}.").format(folder=folder)
+        self.requests.ask(
+            _("Writing DICOM"), "export", arguments | {"images": files}, lambda answer: self.say(saved)
+        )
 
     def _resultFolder(self) -> Path:
         return Path(self.state.caseFolder) / "results" / self.state.review.shown
