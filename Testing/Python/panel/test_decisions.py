@@ -43,6 +43,19 @@ def test_the_base_cnn_is_kept_and_the_tuned_one_taken_back_by_whom_the_record_na
     assert review.decided == "tuned"
 
 
+def test_a_verdict_that_newer_work_ended_is_asked_for_again(finished: Work) -> None:
+    number = finished.state.review.decidable
+    verdict = Path(finished.state.caseFolder) / "tuned" / number / "verdict.json"
+    verdict.unlink()
+    finished.logic.changed()
+    finished.logic.workAhead()
+    assert verdict.is_file()
+    assert finished.client.requests[-1] == ("judge", {"case": finished.state.caseFolder, "number": number})
+    asked = len(finished.client.requests)
+    finished.logic.workAhead()
+    assert "judge" not in [verb for verb, _arguments in finished.client.requests[asked:]]
+
+
 def test_an_alignment_that_is_not_looked_at_cannot_be_used(finished: Work) -> None:
     from PatientSpecificTuningLib.engine.errors import InputError
 
