@@ -101,7 +101,8 @@ def prepare(
         missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
         kept_from: the least softmax of the base CNN at which a lesion is possible; 0 looks at every voxel of the organ,
             as the paper does, and takes three times as long and as much space.
-        with_change: also find how the examinations lie to each other, which only the table of change needs.
+        with_change: also find how the examinations lie to each other, which only the table of change needs; here nobody
+            waits for a click to take effect.
 
     Raises:
         InputError: something cannot be used; the message says what and the way out.
@@ -136,7 +137,6 @@ def prepare(
     if dates:
         case.set_dates(**dates)
     if with_change and len(case.examinations) == len(EXAMINATIONS):
-        # Needed for the table of change; done here, where nobody waits for a click to take effect.
         alignment_of(case, progress=within(progress, "both"))
     return case
 
