@@ -245,12 +245,13 @@ def observed(case: Path) -> dict[str, Any]:
 
 
 def _live(case: Path) -> str | None:
-    """What was learned while correcting, None where it does not count."""
+    """What was learned while correcting, None where it does not count; weights of another learning are not taken."""
+    path = live_folder(case) / LIVE_JSON
     try:
-        read_live(live_folder(case) / LIVE_JSON)
+        lesions = read_live(path).lesions
     except InputError:
         return None
-    return _hash(live_folder(case))
+    return hashlib.sha256(path.read_bytes() + lesions.read_bytes()).hexdigest()
 
 
 def _alignment(case: Path) -> tuple[str | None, str | None]:

@@ -50,10 +50,12 @@ def dicom_export_targets(folder: Path) -> list[tuple[str, Path, Damage, Callable
 
 
 def _images(case: Path, folder: Path) -> None:
-    from PatientSpecificTuningLib.engine.dicom.source_series import source_images
+    """Whoever makes a case can write the hash of any image into it."""
+    from PatientSpecificTuningLib.engine.dicom.export import export_dicom
 
     dicom_identity(folder)
-    record = Case.open(case).record("followup")
-    # Whoever makes a case can write the hash of any image into it.
+    opened = Case.open(case)
+    record = opened.record("followup")
     sequences = {name: content_hash([folder], name) for name in record.sequences}
-    source_images(dataclasses.replace(record, sequences=sequences), "followup")
+    opened.examinations["followup"] = dataclasses.replace(record, sequences=sequences)
+    export_dicom(opened, workflow.result(opened), case.parent / "export")
