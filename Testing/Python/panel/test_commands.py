@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import SimpleITK as sitk
@@ -22,12 +23,7 @@ def _application():
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """A tiny patient, corrected on one slice, tuned and segmented; tests leave it as it is."""
     work = Work(tmp_path_factory.mktemp("finished"), DirectClient())
-    work.choose_tiny_patient()
-    work.logic.start(waitForCompletion=True)
-    work.logic.showStep("correct")
-    work.draw(work.state.corrections.rows[0].slice)
-    work.logic.markCorrected()
-    work.logic.tune(waitForCompletion=True)
+    work.finish_tiny_patient()
     yield work
     work.close()
 
@@ -97,6 +93,27 @@ def test_lesions_are_exported_in_each_format(finished: Work, tmp_path: Path, nam
 def test_a_name_without_an_ending_gets_that_of_the_chosen_kind(finished: Work, tmp_path: Path) -> None:
     finished.logic.exportLesions(str(tmp_path / "lesions"), ".seg.nrrd")
     assert (tmp_path / "lesions.seg.nrrd").is_file()
+
+
+def test_only_a_follow_up_of_slicers_dicom_module_can_be_saved_as_dicom(
+    finished: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slicer
+    from PatientSpecificTuningLib.engine.errors import InputError
+
+    with pytest.raises(InputError, match="was not loaded with Slicer's DICOM module"):
+        finished.logic.exportDicom(str(tmp_path))
+    node = finished.parameters.followupFirst
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.1 1.2.2")
+    node.GetImageData().Modified()
+    finished.logic.changed()
+    database = SimpleNamespace(fileForInstance=lambda instance: "" if instance == "1.2.2" else "a.dcm")
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    with pytest.raises(InputError, match="no longer has all images of the follow-up"):
+        finished.logic.exportDicom(str(tmp_path))
+    node.RemoveAttribute("DICOM.instanceUIDs")
+    node.GetImageData().Modified()
+    finished.logic.changed()
 
 
 @pytest.mark.parametrize("export", ["exportLesions", "exportTable"])

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+<<<<<<< HEAD
 from collections.abc import Iterator
 from contextlib import contextmanager
+=======
+from collections.abc import Sequence
+>>>>>>> main
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -37,10 +41,15 @@ SEGMENTATION, REPORT = "lesions.dcm", "measurements.dcm"
 LONGEST_REASON = 200
 
 
-def export_dicom(case: Case, result: Result, folder: Path) -> dict[str, str]:
+def export_dicom(
+    case: Case, result: Result, folder: Path, images: Sequence[Path] | None = None
+) -> dict[str, str]:
     """Write lesions.dcm (DICOM Segmentation) and measurements.dcm (TID 1500) into a folder.
 
     Both belong to the study of the images and refer to them; patient and study are taken from their headers.
+
+    Args:
+        images: the DICOM files of the first sequence; None where the case was prepared from their folder.
 
     Returns:
         paths by "segmentation" and "report".
@@ -53,21 +62,31 @@ def export_dicom(case: Case, result: Result, folder: Path) -> dict[str, str]:
     import highdicom as hd
 
     examination = str(result.run["examination"])
+<<<<<<< HEAD
     with _odd_headers_told(examination):
         images = source_images(case.record(examination), examination)
+=======
+    sources = source_images(case.record(examination), examination, images)
+>>>>>>> main
     labels = sitk.GetArrayFromImage(read_labelmap(result.folder / LESION_LABELS, "lesion numbers"))
     rows = _lesion_rows(result.folder / LESION_TABLE)
     if not rows:
         message = f"Result {result.number} shows no lesion, which a DICOM segmentation cannot say; there is nothing to export."
         raise InputError(message)
-    if len(rows) != labels.max(initial=0) or labels.shape[0] != len(images):
+    if len(rows) != labels.max(initial=0) or labels.shape[0] != len(sources):
         message = f"The lesion table of result {result.number} does not belong to its lesions; segment again."
         raise InputError(message)
     tuned = result.run["tuned"]
     cnn = "base CNN" if tuned is None else f"patient-specific CNN, version {tuned}"
     made = Made(read_model_card(model_of_case(case)).organ, cnn, source_hash())
     identifiers = [str(hd.UID()) for _ in rows]
+<<<<<<< HEAD
     changes = _changes(result)
+=======
+    segmentation = lesion_segmentation(sources, labels.astype(np.int32), identifiers, made)
+    changes = _changes(result)
+    report = lesion_measurements(sources, segmentation, rows, changes, identifiers, made)
+>>>>>>> main
     written = {"segmentation": folder / SEGMENTATION, "report": folder / REPORT}
     with _odd_headers_told(examination):
         segmentation = lesion_segmentation(images, labels.astype(np.int32), identifiers, made)

@@ -10,10 +10,11 @@ from ..errors import InputError
 from ..files.atomic import write_text
 from ..lesions.results import Result
 from ..progress import Progress
-from .change_pictures import both_examinations
+from .both_examinations import both_examinations
 from .change_pictures import draw_change
 from .content import report_content
 from .page import html_page
+from .registration_picture import draw_checkerboard
 
 HTML, JSON = "report.html", "report.json"
 TITLE = "What changed between baseline and follow-up"
@@ -48,7 +49,7 @@ def write_report(
             progress("Drawing changes", done / len(shown))
         pictures.append(draw_change(both, row))
     data_text = json.dumps(content, indent=2, default=str) + "\n"
-    page_text = html_page(content, pictures, TITLE)
+    page_text = html_page(content, pictures, draw_checkerboard(both), TITLE)
     if output is None:
         # Only as an addition: the result may be removed meanwhile.
         with case.additions("results", result.number) as folder:

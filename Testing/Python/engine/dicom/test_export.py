@@ -177,6 +177,29 @@ def test_a_case_of_other_files_has_nothing_to_refer_to(tmp_path: Path) -> None:
         review.export(case, tmp_path / "out")
 
 
+def test_images_can_be_given_for_a_case_of_other_files(case: Case, patient: Path, tmp_path: Path) -> None:
+    import highdicom as hd
+
+    images = sorted((patient / "followup_FLAIR").iterdir(), reverse=True)
+    other = workflow.prepare(
+        tmp_path / "case",
+        followup={s: patient / f"followup_{s}.nii.gz" for s in ("FLAIR", "T1")},
+        followup_mask=patient / "followup_brain_mask.nii.gz",
+        model=patient.parent / "model",
+        registration="none",
+    )
+    workflow.segment(other, repetitions=0)
+    written = review.export(other, tmp_path / "out", images=images)
+    segmentation = hd.seg.segread(written["segmentation"])
+    assert segmentation.ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.826.0.1.3680043.8.498.1.3"
+    for wrong in (images[1:], [*images, images[0]], sorted((patient / "baseline_FLAIR").iterdir())[:2]):
+        with pytest.raises(InputError, match="do not lie on the grid of the result"):
+            review.export(other, tmp_path / "wrong", images=wrong)
+    with pytest.raises(InputError, match="no DICOM images of the followup"):
+        review.export(other, tmp_path / "wrong", images=[])
+    assert not (tmp_path / "wrong").exists()
+
+
 @pytest.mark.parametrize(
     ("headers", "complaint"),
     [

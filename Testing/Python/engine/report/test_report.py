@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.errors import InputError
-from PatientSpecificTuningLib.engine.report.change_pictures import both_examinations
+from PatientSpecificTuningLib.engine.report.both_examinations import both_examinations
 from PatientSpecificTuningLib.engine.report.change_pictures import draw_change
 from PatientSpecificTuningLib.engine.report.content import headline
 from PatientSpecificTuningLib.engine.report.content import read_change
 from PatientSpecificTuningLib.engine.report.page import html_page
+from PatientSpecificTuningLib.engine.report.registration_picture import draw_checkerboard
 
 SHAPE = (8, 60, 60)
 
@@ -103,6 +105,16 @@ def test_a_picture_shows_three_views_of_the_changed_place(case: Case, tmp_path: 
     assert coloured[-260:].any()
 
 
+def test_a_checkerboard_shows_both_examinations_in_turn(case: Case, tmp_path: Path) -> None:
+    rows = np.broadcast_to(np.arange(SHAPE[1], dtype=np.float32)[None, :, None], SHAPE)
+    both = replace(both_examinations(case, workflow.result(case)), followup=rows, baseline=-rows)
+    (tmp_path / "picture.png").write_bytes(draw_checkerboard(both))
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "picture.png")))
+    assert pixels.shape == (260, 3 * 260 + 2 * 6, 3)
+    row = pixels[65, :260, 0] > 128
+    assert np.count_nonzero(row[1:] != row[:-1]) >= 5
+
+
 def test_without_a_sure_change_the_report_says_so() -> None:
     assert "No lesion changed" in headline({"sure_change": {}})
     assert "2 new, 1 shrunk" in headline({"sure_change": {"shrunk": 1, "new": 2}})
@@ -111,7 +123,7 @@ def test_without_a_sure_change_the_report_says_so() -> None:
 def test_a_page_without_verdict_dates_or_pictures_is_still_a_page(case: Case) -> None:
     workflow.segment(case, weights="base", repetitions=0)
     content = json.loads(Path(review.report(case)["json"]).read_text(encoding="utf-8"))
-    page = html_page(content, [], "title")
+    page = html_page(content, [], None, "title")
     assert "base CNN" in page
     case.set_current("results", "0001")
 
