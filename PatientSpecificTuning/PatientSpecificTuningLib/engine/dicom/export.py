@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import csv
-<<<<<<< HEAD
 from collections.abc import Iterator
-from contextlib import contextmanager
-=======
 from collections.abc import Sequence
->>>>>>> main
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -62,12 +59,8 @@ def export_dicom(
     import highdicom as hd
 
     examination = str(result.run["examination"])
-<<<<<<< HEAD
     with _odd_headers_told(examination):
-        images = source_images(case.record(examination), examination)
-=======
-    sources = source_images(case.record(examination), examination, images)
->>>>>>> main
+        sources = source_images(case.record(examination), examination, images)
     labels = sitk.GetArrayFromImage(read_labelmap(result.folder / LESION_LABELS, "lesion numbers"))
     rows = _lesion_rows(result.folder / LESION_TABLE)
     if not rows:
@@ -80,17 +73,11 @@ def export_dicom(
     cnn = "base CNN" if tuned is None else f"patient-specific CNN, version {tuned}"
     made = Made(read_model_card(model_of_case(case)).organ, cnn, source_hash())
     identifiers = [str(hd.UID()) for _ in rows]
-<<<<<<< HEAD
     changes = _changes(result)
-=======
-    segmentation = lesion_segmentation(sources, labels.astype(np.int32), identifiers, made)
-    changes = _changes(result)
-    report = lesion_measurements(sources, segmentation, rows, changes, identifiers, made)
->>>>>>> main
     written = {"segmentation": folder / SEGMENTATION, "report": folder / REPORT}
     with _odd_headers_told(examination):
-        segmentation = lesion_segmentation(images, labels.astype(np.int32), identifiers, made)
-        report = lesion_measurements(images, segmentation, rows, changes, identifiers, made)
+        segmentation = lesion_segmentation(sources, labels.astype(np.int32), identifiers, made)
+        report = lesion_measurements(sources, segmentation, rows, changes, identifiers, made)
         _write(segmentation, written["segmentation"], report, written["report"])
     return {name: str(path) for name, path in written.items()}
 
