@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +122,25 @@ def test_what_cannot_be_written_is_said(finished: Work, tmp_path: Path, export: 
     finished.logic.guarded(getattr(finished.logic, export))(str(tmp_path / "no such folder" / "x.csv"))
     assert "cannot be written (there is no such folder)" in finished.state.message.text
     assert finished.state.message.kind == "failure"
+
+
+@pytest.mark.parametrize("name", ["lesions.nii.gz", "lesions.nrrd", "lesions.seg.nrrd", "table.csv"])
+def test_a_file_that_cannot_be_replaced_completely_stays_as_it_was(
+    finished: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from PatientSpecificTuningLib.engine.files import atomic
+
+    export = finished.logic.exportTable if name.endswith(".csv") else finished.logic.exportLesions
+    (tmp_path / name).write_bytes(b"of yesterday")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "replace", full)
+    finished.logic.guarded(export)(str(tmp_path / name))
+    assert finished.state.message.kind == "failure"
+    assert "disk is full" in finished.state.message.text
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"of yesterday"}
 
 
 def test_the_exported_table_holds_every_row_with_its_places(finished: Work, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..case.case import Case
 from ..images.geometry import Grid
 from ..images.geometry import resample
+from ..images.volumes import read_stored
 from ..lesions.alignment import alignment_of
 from ..lesions.results import LESION_LABELS
 from ..lesions.results import Result
@@ -53,7 +54,7 @@ def both_examinations(case: Case, result: Result) -> BothExaminations:
     moving = baseline.record.working_grid.image(np.asarray(baseline.images[key]))
     brought = resample(moving, grid, transform=alignment_of(case).transform)
     labels = [
-        sitk.GetArrayFromImage(resample(sitk.ReadImage(str(path)), grid, interpolation="nearest"))
+        sitk.GetArrayFromImage(resample(read_stored(path), grid, interpolation="nearest"))
         for path in (result.baseline_labels, result.folder / LESION_LABELS, result.change_map)
     ]
     return BothExaminations(

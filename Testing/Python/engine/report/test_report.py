@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +134,23 @@ def test_a_result_of_the_baseline_has_no_report(case: Case) -> None:
     with pytest.raises(InputError, match="segment the follow-up"):
         review.report(case, number=result.number)
     case.set_current("results", "0001")
+
+
+def test_the_report_of_a_result_that_is_removed_meanwhile_leaves_nothing(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PatientSpecificTuningLib.engine.report import report
+
+    with case.new_version("results") as folder:
+        shutil.copytree(workflow.result(case).folder, folder, dirs_exist_ok=True)
+    number = str(case.current["results"])
+
+    def meanwhile(*arguments: object) -> str:
+        Case.open(case.folder).remove_version("results", number)
+        return html_page(*arguments)
+
+    monkeypatch.setattr(report, "html_page", meanwhile)
+    with pytest.raises(InputError, match=f"no results version {number}"):
+        review.report(case, number=number)
+    assert not (case.folder / "results" / number).exists()
+    assert not list(case.folder.rglob(".*"))
