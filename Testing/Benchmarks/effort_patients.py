@@ -70,7 +70,7 @@ def opened_patient(name: str, data: Path, models: Path, slab: int | None = None)
         models: folders of weights named without-PATIENT-PATIENT.
         slab: so many slices round the middle of the lesion load are all that there is of a scan; None is all of it.
     """
-    _card, network = load_model(_unseen_model(name, models))
+    _card, network = load_model(unseen_model(name, models))
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         if name == PAIR:
@@ -97,7 +97,7 @@ def _pair_sources() -> list[Source]:
     ]
 
 
-def _unseen_model(name: str, models: Path) -> Path:
+def unseen_model(name: str, models: Path) -> Path:
     """Weights trained without this patient: those held out, or the shipped ones, which have met none of the others."""
     held_out = [folder for folder in models.iterdir() if name in folder.name.split("-")]
     if held_out:
