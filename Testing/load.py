@@ -32,7 +32,7 @@ SIZES: dict[str, float] = {
     "many_versions": 200,
     "many_patients": 1000,
     "many_tunings": 200,
-    "slow_disk": 1.0,
+    "slow_disk": 48,
 }
 PAUSE_S = 0.1
 MOST_POINTS = 1000

@@ -20,17 +20,24 @@ import SimpleITK as sitk
 from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import fine_tuning
+from PatientSpecificTuningLib.engine import live_tuning
 from PatientSpecificTuningLib.engine import origins
 from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.annotation import load_annotation
 from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.case.layout import LIVE_JSON
 from PatientSpecificTuningLib.engine.case.layout import case_exists
+from PatientSpecificTuningLib.engine.case.layout import live_folder
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
+from PatientSpecificTuningLib.engine.lesions.alignment import QUALITY
+from PatientSpecificTuningLib.engine.lesions.alignment import TRANSFORM
+from PatientSpecificTuningLib.engine.live_files import read_live
 from PatientSpecificTuningLib.engine.network import model_folder
+from PatientSpecificTuningLib.engine.report import content as report_content
 from PatientSpecificTuningLib.engine.verdict import verdict
 from write_points import POINTS
 from write_points import Killed
@@ -124,7 +131,7 @@ class Story:
 
         self.do_meanwhile(name, point, other)
         now, after = self.observe(), self.after[name]
-        for part in ("examinations", "annotation", "tuned"):
+        for part in ("examinations", "dates", "annotation", "live", "alignment", "tuned"):
             assert now[part] == after[part]
         assert len(now["results"]) == len(after["results"]) + len(done)
         assert now["current"]["results"] is None or now["current"]["results"] in now["results"]
@@ -158,7 +165,10 @@ class Story:
         patch.setattr(fine_tuning, "time", standing_still)
         patch.setattr(origins, "time", standing_still)
         patch.setattr(segmentation, "time", standing_still)
-        patch.setattr(verdict, "now", lambda: "2020-01-01T00:00:00+00:00")
+        for module in (verdict, review, report_content):
+            patch.setattr(module, "now", lambda: "2020-01-01T00:00:00+00:00")
+        for module in (review, live_tuning):
+            patch.setattr(module, "time", standing_still)
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
         patch.setattr(model_folder, "load_model", functools.cache(model_folder.load_model))
 
@@ -178,6 +188,8 @@ def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], obj
         workflow.prepare(case, **{name: files}, **mask, model=model, registration="none", with_change=False)
 
     lesions, known = patient / "baseline_lesion_mask.nii.gz", patient / "followup_lesion_mask.nii.gz"
+    moved = patient / "moved.tfm"
+    sitk.WriteTransform(sitk.TranslationTransform(3, (0.5, 0.0, 0.0)), str(moved))
     return {
         "prepare the baseline": lambda: prepare("baseline"),
         "prepare the follow-up": lambda: prepare("followup"),
@@ -185,9 +197,15 @@ def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], obj
         "annotate again": lambda: workflow.annotate(case, lesions, slices=[0, 1]),
         "look at patches": lambda: workflow.prepare_tuning(case, [0, 1]),
         "tune": lambda: workflow.tune(case, iterations=2),
+        "learn while correcting": lambda: workflow.learn_so_far(case, lesions, [0], iterations=2),
+        "learn again": lambda: workflow.learn_so_far(case, lesions, [1], iterations=2),
         "segment": lambda: workflow.segment(case, repetitions=2),
         "evaluate": lambda: workflow.evaluate(case, known, number="0001"),
+        "judge": lambda: review.judge(case, number="0001"),
         "decide": lambda: review.decide(case, "tuned", by="a reader"),
+        "report": lambda: review.report(case, number="0001"),
+        "give an alignment": lambda: review.set_registration(case, moved),
+        "say the dates": lambda: review.set_dates(case, baseline="2020-01-01", followup="2021-01-01"),
         "go back to the base model": lambda: Case.open(case).set_current("tuned", None),
         "segment by the base model": lambda: workflow.segment(case, weights="base", repetitions=0),
         "remove a result": lambda: Case.open(case).remove_version("results", "0001"),
@@ -200,7 +218,10 @@ def observed(case: Path) -> dict[str, Any]:
     if not case_exists(case):
         return {
             "examinations": {},
+            "dates": {},
             "annotation": None,
+            "live": None,
+            "alignment": (None, None),
             "tuned": {},
             "results": {},
             "current": {"tuned": None, "results": None},
@@ -213,11 +234,31 @@ def observed(case: Path) -> dict[str, Any]:
             annotation = load_annotation(opened).sha256
     return {
         "examinations": {n: _hash(case / n, deep=False) for n in opened.examinations},
+        "dates": opened.dates.as_dict(),
         "annotation": annotation,
+        "live": _live(case),
+        "alignment": _alignment(case),
         **{kind: {n: _hash(case / kind / n) for n in opened.versions(kind)} for kind in ("tuned", "results")},
         "current": opened.current,
         "unfinished": _unfinished(case),
     }
+
+
+def _live(case: Path) -> str | None:
+    """What was learned while correcting, None where it does not count; weights of another learning are not taken."""
+    path = live_folder(case) / LIVE_JSON
+    try:
+        lesions = read_live(path).lesions
+    except InputError:
+        return None
+    return hashlib.sha256(path.read_bytes() + lesions.read_bytes()).hexdigest()
+
+
+def _alignment(case: Path) -> tuple[str | None, str | None]:
+    """Transform, and what is said of it."""
+    texts = (case / name for name in (TRANSFORM, QUALITY))
+    transform, quality = (path.read_text(encoding="ascii") if path.is_file() else None for path in texts)
+    return transform, quality
 
 
 def _unfinished(case: Path) -> list[str]:
@@ -234,7 +275,12 @@ def _hash(folder: Path, *, deep: bool = True) -> str:
 
 def _require_between(now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
     """Nothing is lost and nothing is half: everything is as before the step or as after it."""
-    assert now["annotation"] in (before["annotation"], after["annotation"])
+    for part in ("annotation", "dates"):
+        assert now[part] in (before[part], after[part]), f"{part} is half or lost"
+    # What is learned while correcting is no work of anybody, and is learned again.
+    assert now["live"] in (None, before["live"], after["live"]), "live is half"
+    transforms = [state["alignment"] for state in (before, after)]
+    assert now["alignment"] in [*transforms, *((transform, None) for transform, _ in transforms)]
     for part in ("examinations", "tuned"):
         for name, content in now[part].items():
             assert content in (before[part].get(name), after[part].get(name)), f"{part} {name} is half"

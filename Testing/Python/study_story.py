@@ -35,6 +35,8 @@ class StudyStory(Story):
     def _make_quick(self, patch: pytest.MonkeyPatch) -> None:
         super()._make_quick(patch)
         patch.setattr(plots, "_png", lambda figure: b"a plot")
+        for name in ("paired_lines", "box_plots", "dice_against_volume", "error_retention"):
+            patch.setattr(plots, name, lambda *_: None)
 
     def _made_steps(self) -> dict[str, Callable[[], object]]:
         manifest = write_cohort(self.folder / "cohort", patients=2)

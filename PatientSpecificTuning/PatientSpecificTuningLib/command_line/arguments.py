@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..engine.case.preparation import KEPT_FROM
 from ..engine.cohort.sample_cases import sample_names
 from ..engine.model.card import MOTION_CORRECTIONS
 from ..engine.model.card import REGISTRATIONS
@@ -142,6 +143,14 @@ def _preparation(command: argparse.ArgumentParser) -> None:
         default="error",
         help="what to do without a sequence that the model expects: stop, or fill it with zeros in both"
         " examinations where the model was trained to do without it",
+    )
+    command.add_argument(
+        "--kept-from",
+        type=float,
+        default=KEPT_FROM,
+        metavar="SOFTMAX",
+        help=f"a lesion is possible where the base CNN's softmax is at least this ({KEPT_FROM:g}); 0 looks at every voxel,"
+        " as the paper does, and takes longer and more space",
     )
 
 
