@@ -26,16 +26,18 @@ from brain_examinations import MS3SEG
 from brain_examinations import SOURCES
 from brain_examinations import Source
 from brain_examinations import read_corrected
+from PatientSpecificTuningLib.engine.case.preparation import KEPT_FROM
 from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
 from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.network.features import FeatureStore
-from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.features import open_features
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.network.network import Head
+from PatientSpecificTuningLib.engine.network.prediction import compute_with_probability
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
@@ -131,11 +133,7 @@ def judge(
             kept[f"{name}, SD"] = monte_carlo_dropout(head, store)[1].astype(np.float16)
 
     with _kept_or_temporary(folders.features, f"{model.name}-{source.name}") as folder:
-        file = folder / "features.npy"
-        store = (
-            open_features(file, organ) if file.is_file() else compute_features(network, images, organ, file)
-        )
-        base = predict_probability(network.head, store)
+        base, store = _seen(network, images, organ, folder)
         keep("base", network.head, store, base)
         outcome = {"base, all slices": measure(base, None), "base": measure(base, odd)}
         for name, plan in plans.items():
@@ -152,6 +150,17 @@ def judge(
         masks |= {"image": images[0].astype(np.float16), "spacing": np.array(scan.spacing)}
         np.savez_compressed(folders.outputs / f"{source.name}.npz", **masks, **kept)
     return outcome
+
+
+def _seen(
+    network: DualPathwayNetwork, images: NDArray[np.float32], organ: NDArray[np.bool_], folder: Path
+) -> tuple[NDArray[np.float32], FeatureStore]:
+    """Softmax of the base CNN and stored features as a case has them, from the folder where it has them already."""
+    features, seen = folder / "features.npy", folder / "base.npy"
+    if not seen.is_file():
+        np.save(seen, compute_with_probability(network, images, organ, features, kept_from=KEPT_FROM))
+    base = np.load(seen)
+    return base, open_features(features, organ & (base >= KEPT_FROM))
 
 
 @contextmanager
