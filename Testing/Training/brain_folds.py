@@ -22,7 +22,10 @@ from continue_brain_model import continued
 from PatientSpecificTuningLib.engine.model.card import CARD_NAME
 from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
+from PatientSpecificTuningLib.engine.network.model_folder import WEIGHTS_NAME
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
+from safetensors.torch import load_file
+from safetensors.torch import save_file
 
 # Patients left out, and the weights of the first recipe to start from; None are those that learned from all five.
 FOLDS: dict[str, tuple[tuple[str, ...], str | None]] = {
@@ -59,6 +62,7 @@ def main() -> None:
         "--first", type=Path, required=True, help="weights of the first recipe, from all five"
     )
     parser.add_argument("--parts", nargs="*", default=[*FOLDS, "scanner"], choices=[*FOLDS, "scanner"])
+    parser.add_argument("--half", type=Path, help="folder for the folds in bfloat16, which halves their size")
     options = parser.parse_args()
     folds = options.work / "folds"
     if not (folds / left_out_name(SHIPPED)).is_dir():
@@ -73,6 +77,15 @@ def main() -> None:
             network = continued(run, options.data, options.work, options.work / "corrected")
             save_model(folder, _card(left, first), network)
             print(f"{folder} is complete", flush=True)
+    for folder in sorted(folds.iterdir()) if options.half else []:
+        _save_half(folder, options.half / folder.name)
+
+
+def _save_half(model: Path, output: Path) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    state = {name: value.bfloat16() for name, value in load_file(model / WEIGHTS_NAME).items()}
+    save_file(state, output / WEIGHTS_NAME)
+    shutil.copy(model / CARD_NAME, output / CARD_NAME)
 
 
 if __name__ == "__main__":
