@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +15,8 @@ from typing import Any
 
 import pytest
 import SimpleITK as sitk
+from case_state import observed
+from case_state import require_between
 from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import fine_tuning
@@ -24,18 +24,12 @@ from PatientSpecificTuningLib.engine import live_tuning
 from PatientSpecificTuningLib.engine import origins
 from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
-from PatientSpecificTuningLib.engine.case.annotation import load_annotation
 from PatientSpecificTuningLib.engine.case.case import Case
-from PatientSpecificTuningLib.engine.case.layout import LIVE_JSON
 from PatientSpecificTuningLib.engine.case.layout import case_exists
-from PatientSpecificTuningLib.engine.case.layout import live_folder
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
-from PatientSpecificTuningLib.engine.lesions.alignment import QUALITY
-from PatientSpecificTuningLib.engine.lesions.alignment import TRANSFORM
-from PatientSpecificTuningLib.engine.live_files import read_live
 from PatientSpecificTuningLib.engine.network import model_folder
 from PatientSpecificTuningLib.engine.report import content as report_content
 from PatientSpecificTuningLib.engine.verdict import verdict
@@ -137,7 +131,7 @@ class Story:
         assert now["current"]["results"] is None or now["current"]["results"] in now["results"]
         if done:
             assert "by" in Case.open(self.place).version_info("results", done[0])
-        assert not _unfinished(self.place)
+        assert not now["unfinished"]
 
     def observe(self) -> dict[str, Any]:
         """What is there, for whoever opens it."""
@@ -145,7 +139,7 @@ class Story:
 
     def require_between(self, now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
         """Nothing is lost and nothing is half."""
-        _require_between(now, before, after)
+        require_between(now, before, after)
 
     def _made_steps(self) -> dict[str, Callable[[], object]]:
         patient, model = write_patient(self.folder / "patient"), write_tiny_model(self.folder / "model")
@@ -160,15 +154,11 @@ class Story:
         """What takes long and writes nothing is left out; the time is always the same."""
         quick = functools.partial(fine_tuning.TuningSettings, patch_pool=5)
         patch.setattr(fine_tuning, "TuningSettings", quick)
-        patch.setattr(origins, "now", lambda: "2020-01-01T00:00:00+00:00")
         standing_still = SimpleNamespace(monotonic=lambda: 0.0)
-        patch.setattr(fine_tuning, "time", standing_still)
-        patch.setattr(origins, "time", standing_still)
-        patch.setattr(segmentation, "time", standing_still)
-        for module in (verdict, review, report_content):
-            patch.setattr(module, "now", lambda: "2020-01-01T00:00:00+00:00")
-        for module in (review, live_tuning):
+        for module in (fine_tuning, live_tuning, origins, review, segmentation):
             patch.setattr(module, "time", standing_still)
+        for module in (origins, report_content, review, verdict):
+            patch.setattr(module, "now", lambda: "2020-01-01T00:00:00+00:00")
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
         patch.setattr(model_folder, "load_model", functools.cache(model_folder.load_model))
 
@@ -211,84 +201,6 @@ def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], obj
         "remove a result": lambda: Case.open(case).remove_version("results", "0001"),
         "remove the tuned version": lambda: Case.open(case).remove_version("tuned", "0001"),
     }
-
-
-def observed(case: Path) -> dict[str, Any]:
-    """What a case says to whoever opens it: everything that counts, each with the hash of its files."""
-    if not case_exists(case):
-        return {
-            "examinations": {},
-            "dates": {},
-            "annotation": None,
-            "live": None,
-            "alignment": (None, None),
-            "tuned": {},
-            "results": {},
-            "current": {"tuned": None, "results": None},
-            "unfinished": [],
-        }
-    opened = Case.open(case)
-    annotation = None
-    if "baseline" in opened.examinations:
-        with suppress(InputError):
-            annotation = load_annotation(opened).sha256
-    return {
-        "examinations": {n: _hash(case / n, deep=False) for n in opened.examinations},
-        "dates": opened.dates.as_dict(),
-        "annotation": annotation,
-        "live": _live(case),
-        "alignment": _alignment(case),
-        **{kind: {n: _hash(case / kind / n) for n in opened.versions(kind)} for kind in ("tuned", "results")},
-        "current": opened.current,
-        "unfinished": _unfinished(case),
-    }
-
-
-def _live(case: Path) -> str | None:
-    """What was learned while correcting, None where it does not count; weights of another learning are not taken."""
-    path = live_folder(case) / LIVE_JSON
-    try:
-        lesions = read_live(path).lesions
-    except InputError:
-        return None
-    return hashlib.sha256(path.read_bytes() + lesions.read_bytes()).hexdigest()
-
-
-def _alignment(case: Path) -> tuple[str | None, str | None]:
-    """Transform, and what is said of it."""
-    texts = (case / name for name in (TRANSFORM, QUALITY))
-    transform, quality = (path.read_text(encoding="ascii") if path.is_file() else None for path in texts)
-    return transform, quality
-
-
-def _unfinished(case: Path) -> list[str]:
-    return [path.name for path in case.rglob(".*")]
-
-
-def _hash(folder: Path, *, deep: bool = True) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
-            digest.update(os.path.basename(path).encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _require_between(now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Nothing is lost and nothing is half: everything is as before the step or as after it."""
-    for part in ("annotation", "dates"):
-        assert now[part] in (before[part], after[part]), f"{part} is half or lost"
-    # What is learned while correcting is no work of anybody, and is learned again.
-    assert now["live"] in (None, before["live"], after["live"]), "live is half"
-    transforms = [state["alignment"] for state in (before, after)]
-    assert now["alignment"] in [*transforms, *((transform, None) for transform, _ in transforms)]
-    for part in ("examinations", "tuned"):
-        for name, content in now[part].items():
-            assert content in (before[part].get(name), after[part].get(name)), f"{part} {name} is half"
-    for part in ("examinations", "tuned", "results"):
-        both = before[part].keys() & after[part].keys()
-        assert both <= now[part].keys() <= before[part].keys() | after[part].keys(), f"{part} lost"
-    for kind, number in now["current"].items():
-        assert number is None or number in now[kind], f"current {kind} points at nothing"
 
 
 def every_fault(

@@ -199,7 +199,7 @@ def finished_case(folder: Path) -> Path:
 
 def _report(case: Path) -> None:
     opened = Case.open(case)
-    html_page(report_content(opened, workflow.result(opened, "0001")), [], "What changed")
+    html_page(report_content(opened, workflow.result(opened, "0001")), [], None, "What changed")
 
 
 def _head(case: Path) -> None:

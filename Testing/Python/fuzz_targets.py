@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from builders import blob_examination
 from builders import tiny_card
 from dicom_series import write_plain_series
 from mutations import mutated_bytes
@@ -90,11 +91,19 @@ def targets(folder: Path) -> list[Target]:
 
 def _model(folder: Path) -> list[Target]:
     from PatientSpecificTuningLib.engine.network.model_folder import load_model
+    from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
+    from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
+    from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 
+    blobs = [TrainingExamination("blobs", *blob_examination())]
+    settings, checkpoint = TrainingSettings(iterations=1), folder / "checkpoint.safetensors"
+    training = BaseTraining(tiny_card(), blobs, settings)
+    training.run(checkpoint=checkpoint)
     card, weights = write_tiny_model(folder / "card"), write_tiny_model(folder / "weights")
     return [
         Target("model card", card / "model.json", mutated_json, lambda: read_model_card(card)),
         Target("weights", weights / "weights.safetensors", mutated_bytes, lambda: load_model(weights)),
+        Target("checkpoint", checkpoint, mutated_bytes, lambda: training.load_checkpoint(checkpoint)),
     ]
 
 

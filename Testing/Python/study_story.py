@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_state import observed
 from cohorts import tiny_study
 from cohorts import write_cohort
 from fault_story import Story
-from fault_story import observed
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
