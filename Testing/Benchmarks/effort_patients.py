@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from brain_examinations import SOURCES
 from brain_examinations import Source
 from brain_examinations import read_corrected
 from judge_brain_model import NAMES
-from PatientSpecificTuningLib.engine.files.json_file import read_json_object
 from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -98,15 +96,14 @@ def _pair_sources() -> list[Source]:
 
 
 def unseen_model(name: str, models: Path) -> Path:
-    """Weights trained without this patient: those held out, or the shipped ones, which have met none of the others."""
+    """Weights trained without this patient: those held out; for the pair, which nothing has learned from, the shipped."""
     held_out = [folder for folder in models.iterdir() if name in folder.name.split("-")]
     if held_out:
         return held_out[0]
-    shipped = choose_model(None)
-    if "MS3SEG" in json.dumps(read_json_object(shipped / "model.json").get("training", {})):
-        message = f"The shipped weights have learned from {name}; give --models with weights that have not."
+    if name in SOURCE_OF:
+        message = f"{models} has no weights that were trained without {name}."
         raise SystemExit(message)
-    return shipped
+    return choose_model(None)
 
 
 def _scan(source: Source, data: Path, network: DualPathwayNetwork, folder: Path, slab: int | None) -> Scan:

@@ -12,6 +12,8 @@ from ..engine.case.preparation import KEPT_FROM
 from ..engine.cohort.sample_cases import sample_names
 from ..engine.model.card import MOTION_CORRECTIONS
 from ..engine.model.card import REGISTRATIONS
+from ..engine.tuning.plan import DEFAULT
+from ..engine.tuning.plan import NAMED_SETTINGS
 from ..engine.tuning.slice_proposal import CRITERIA
 from ..engine.tuning.slice_proposal import DISTANCE_MM
 from ..engine.tuning.slice_proposal import PAPER
@@ -232,9 +234,14 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         help="iterations of fine-tuning, 50 to 1000; where the base CNN is far off, 500 are better",
     )
     command.add_argument(
-        "--learning-rate",
-        type=rate,
-        help="learning rate of Adam, by default as the model card says; 1e-4 in the paper",
+        "--settings",
+        choices=NAMED_SETTINGS,
+        default=DEFAULT,
+        help="by default the model card's learning rate; paper takes 1e-4 and every pixel of freshly rotated patches,"
+        " exactly as the paper, and minutes instead of seconds",
+    )
+    command.add_argument(
+        "--learning-rate", type=rate, help="learning rate of Adam, by default as --settings says"
     )
     command.add_argument(
         "--weighting",

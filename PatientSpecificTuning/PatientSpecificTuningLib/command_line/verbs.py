@@ -234,6 +234,7 @@ def _preparation(options: Options) -> dict[str, Any]:
 
 def _tuning(options: Options) -> dict[str, Any]:
     return {
+        "settings": options.settings,
         "iterations": options.iterations,
         "learning_rate": options.learning_rate,
         "weighting": None if options.weighting == "none" else options.weighting,

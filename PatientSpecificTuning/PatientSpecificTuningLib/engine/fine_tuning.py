@@ -14,6 +14,7 @@ from .case.annotation import load_annotation
 from .case.case import Case
 from .case.case import CaseLike
 from .case.case import opened
+from .errors import InputError
 from .lesions.lesions import binarize
 from .live_files import kept_head
 from .model.card import read_model_card
@@ -24,6 +25,10 @@ from .network.prepared import open_examination
 from .origins import making_of
 from .origins import origin_of_tuning
 from .progress import Progress
+from .tuning.plan import AS_IN_PAPER
+from .tuning.plan import DEFAULT
+from .tuning.plan import EVERY_PIXEL
+from .tuning.plan import NAMED_SETTINGS
 from .tuning.plan import TuningSettings
 
 if TYPE_CHECKING:
@@ -87,6 +92,7 @@ def patch_folder(case: Case) -> Path:
 def tune(
     case: CaseLike,
     *,
+    settings: str = DEFAULT,
     iterations: int = 100,
     learning_rate: float | None = None,
     weighting: str | None = None,
@@ -100,7 +106,9 @@ def tune(
     version becomes current instead.
 
     Args:
-        learning_rate: of Adam, None as the model card says; 1e-4 in the paper.
+        settings: "default", or "paper" for the paper's learning rate of 1e-4 and every pixel of patches that are
+            rotated afresh, which takes minutes.
+        learning_rate: of Adam, None as `settings` says; the default is the model card's.
 
     Raises:
         InputError: nothing is annotated, or no corrected slice shows a lesion.
@@ -110,15 +118,16 @@ def tune(
 
     case = opened(case)
     annotation = load_annotation(case)
-    settings = settings_of(
+    chosen = settings_of(
         case,
+        settings,
         iterations=iterations,
         learning_rate=learning_rate,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,
     )
-    origin = origin_of_tuning(case, annotation, settings)
+    origin = origin_of_tuning(case, annotation, chosen)
     if (number := case.made_before("tuned", origin)) is not None:
         return tuned_model(case, number)
     _card, network = load_model(model_of_case(case))
@@ -126,18 +135,33 @@ def tune(
     head = kept_head(case, origin, network)
     if head is None:
         baseline = open_examination(case, "baseline")
-        head = learned_head(case, network, baseline, annotation, settings, progress)
+        head = learned_head(case, network, baseline, annotation, chosen, progress)
     with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
         save_tuned_head(folder, head, {**origin, **making_of(start)})
     return tuned_model(case, str(case.current["tuned"]))
 
 
-def settings_of(case: Case, *, learning_rate: float | None = None, **settings: Any) -> TuningSettings:
-    """Settings of fine-tuning; without a learning rate that of the model card."""
-    if learning_rate is None:
+def settings_of(
+    case: Case, named: str = DEFAULT, *, learning_rate: float | None = None, **given: Any
+) -> TuningSettings:
+    """Settings of fine-tuning by their name, but for what is given; the default learning rate is the model card's.
+
+    Raises:
+        InputError: there are no settings of this name, or they cannot be used.
+    """
+    if named not in NAMED_SETTINGS:
+        message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
+        raise InputError(message)
+    if named == AS_IN_PAPER:
+        given = {**EVERY_PIXEL, **given}
+    elif learning_rate is None:
         learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
-    return TuningSettings(learning_rate=learning_rate, **settings)
+    return (
+        TuningSettings(**given)
+        if learning_rate is None
+        else TuningSettings(learning_rate=learning_rate, **given)
+    )
 
 
 def learned_head(
