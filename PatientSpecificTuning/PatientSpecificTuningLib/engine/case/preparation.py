@@ -59,6 +59,11 @@ class PreparationOptions:
     motion_correction: str | None = None
     kept_from: float = KEPT_FROM
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.kept_from < 1:
+            message = f"Features cannot be kept from a softmax of {self.kept_from:g} on; give a number from 0 to below 1."
+            raise InputError(message)
+
 
 @dataclass(frozen=True)
 class ExaminationInput:
