@@ -14,6 +14,7 @@ from .case.annotation import load_annotation
 from .case.case import Case
 from .case.case import CaseLike
 from .case.case import opened
+from .errors import InputError
 from .lesions.lesions import binarize
 from .live_files import kept_head
 from .model.card import read_model_card
@@ -24,6 +25,8 @@ from .network.prepared import open_examination
 from .origins import making_of
 from .origins import origin_of_tuning
 from .progress import Progress
+from .tuning.examinations import TuningExamination
+from .tuning.examinations import stacked
 from .tuning.plan import TuningSettings
 
 if TYPE_CHECKING:
@@ -92,6 +95,7 @@ def tune(
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
+    also: Sequence[CaseLike] = (),
     progress: Progress | None = None,
 ) -> TunedModel:
     """Fine-tune the last two layers on the corrected slices, always from the base weights.
@@ -101,15 +105,20 @@ def tune(
 
     Args:
         learning_rate: of Adam, None as the model card says; 1e-4 in the paper.
+        also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
+            caller knows that they are of the same patient.
 
     Raises:
-        InputError: nothing is annotated, or no corrected slice shows a lesion.
+        InputError: nothing is annotated, no corrected slice shows a lesion, or another case is of another model or
+            has the same baseline.
     """
     from .network.model_folder import load_model
     from .network.tuned_head import save_tuned_head
 
     case = opened(case)
     annotation = load_annotation(case)
+    others = [opened(other) for other in also]
+    _require_others(case, others)
     settings = settings_of(
         case,
         iterations=iterations,
@@ -118,7 +127,7 @@ def tune(
         weighting=weighting,
         seed=seed,
     )
-    origin = origin_of_tuning(case, annotation, settings)
+    origin = origin_of_tuning(case, annotation, settings, others)
     if (number := case.made_before("tuned", origin)) is not None:
         return tuned_model(case, number)
     _card, network = load_model(model_of_case(case))
@@ -126,7 +135,7 @@ def tune(
     head = kept_head(case, origin, network)
     if head is None:
         baseline = open_examination(case, "baseline")
-        head = learned_head(case, network, baseline, annotation, settings, progress)
+        head = learned_head(case, network, baseline, annotation, settings, progress, others)
     with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
         save_tuned_head(folder, head, {**origin, **making_of(start)})
@@ -147,30 +156,64 @@ def learned_head(
     annotation: Annotation,
     settings: TuningSettings,
     progress: Progress | None,
+    also: Sequence[Case] = (),
 ) -> TunedHead:
     """What the head becomes by the corrected slices, always from the base weights.
+
+    Args:
+        also: cases whose corrected slices are learned from as well.
 
     Raises:
         InputError: no corrected slice shows a lesion.
     """
     from .tuning.tuning import tune as tune_head
 
-    processing = network.card.post_processing
-    predicted = binarize(baseline.base_probability, baseline.organ_mask, processing)
+    examinations = [_to_tune_on(network, baseline, annotation)]
+    for other in also:
+        examinations.append(_to_tune_on(network, open_examination(other, "baseline"), load_annotation(other)))
+    scan = stacked(examinations)
     return on_best_device(
         lambda device: tune_head(
             network,
-            baseline.images,
-            baseline.organ_mask,
-            annotation.labels,
-            annotation.slices,
+            scan.images,
+            scan.organ_mask,
+            scan.labels,
+            scan.slices,
             settings,
-            base_prediction=predicted,
-            patch_folder=patch_folder(case),
+            base_prediction=scan.base_prediction,
+            # What is kept belongs to this baseline alone.
+            patch_folder=None if also else patch_folder(case),
             device=device,
             progress=progress,
         )
     )
+
+
+def _to_tune_on(
+    network: DualPathwayNetwork, baseline: PreparedExamination, annotation: Annotation
+) -> TuningExamination:
+    predicted = binarize(baseline.base_probability, baseline.organ_mask, network.card.post_processing)
+    return TuningExamination(
+        baseline.images, baseline.organ_mask, annotation.labels, annotation.slices, predicted
+    )
+
+
+def _require_others(case: Case, others: Sequence[Case]) -> None:
+    """Refuse what cannot be learned from together.
+
+    Raises:
+        InputError: another model, or one baseline twice.
+    """
+    seen = [case.record("baseline").fingerprint()]
+    for other in others:
+        if other.model != case.model:
+            message = f"{other.folder} was prepared with another model; prepare it again with the model of {case.folder}."
+            raise InputError(message)
+        fingerprint = other.record("baseline").fingerprint()
+        if fingerprint in seen:
+            message = f"The baseline of {other.folder} is learned from already; name every examination once."
+            raise InputError(message)
+        seen.append(fingerprint)
 
 
 def tuned_number(case: Case, weights: str) -> str | None:

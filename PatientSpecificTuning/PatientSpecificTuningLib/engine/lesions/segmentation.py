@@ -12,14 +12,17 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case.case import Case
+from ..images.geometry import resample_labelmap
 from ..model.card import ModelCard
 from ..network.device import on_best_device
 from ..network.model_choice import model_of_case
 from ..network.prepared import PreparedExamination
 from ..network.prepared import open_examination
 from ..progress import Progress
+from .baseline_prior import local_threshold
 from .change_evidence import ChangeSettings
 from .comparison import Comparison
+from .earlier_lesions import EarlierLesions
 from .earlier_lesions import earlier_lesions
 from .earlier_lesions import labels_on_grid
 from .extent_uncertainty import ExtentCounter
@@ -38,7 +41,10 @@ if TYPE_CHECKING:
 def segment_examination(
     case: Case, folder: Path, run: dict[str, Any], *, progress: Progress | None = None
 ) -> None:
-    """Segment as `run` says (examination, tuned, with_change, change_settings) and write the result, without uncertainty, into `folder`.
+    """Segment as `run` says and write the result, without uncertainty, into `folder`.
+
+    Args:
+        run: examination, tuned, with_change, change_settings, baseline_prior.
 
     Raises:
         InputError: files of the case are missing or damaged, or the disk is full.
@@ -53,16 +59,32 @@ def segment_examination(
     probability, deviation = on_best_device(
         lambda d: predict_with_deviation(head, store, device=d, progress=progress)
     )
-    lesions = binarize(probability, examination.organ_mask, card.post_processing)
-    segmentation = Segmentation(lesions, probability, record.working_grid, record.user_grid)
+    organ, grids = examination.organ_mask, (record.working_grid, record.user_grid)
     if not run["with_change"]:
-        write_result(folder, segmentation, {**run, "seconds": time.monotonic() - start})
+        lesions = binarize(probability, organ, card.post_processing)
+        found = Segmentation(lesions, probability, *grids)
+        write_result(folder, found, {**run, "seconds": time.monotonic() - start})
         return
     earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
+    threshold = _threshold(card, earlier, examination, run["baseline_prior"])
+    lesions = binarize(probability, organ, card.post_processing, threshold=threshold)
+    segmentation = Segmentation(lesions, probability, *grids)
     settings = ChangeSettings(**run["change_settings"])
-    comparison = Comparison(earlier, examination.organ_mask, deviation, settings, case.dates)
+    comparison = Comparison(earlier, organ, deviation, settings, case.dates)
     run = {**run, "seconds": time.monotonic() - start}
     write_result(folder, segmentation, run, comparison=comparison)
+
+
+def _threshold(
+    card: ModelCard, earlier: EarlierLesions, followup: PreparedExamination, prior: float | None
+) -> NDArray[np.float32] | None:
+    """The threshold of every voxel of the working grid; None where the baseline says nothing."""
+    if prior is None:
+        return None
+    record = followup.record
+    lesions = record.user_grid.image(earlier.mask.astype(np.uint8))
+    on_grid = sitk.GetArrayFromImage(resample_labelmap(lesions, record.working_grid)) > 0
+    return local_threshold(card.post_processing.threshold, on_grid, prior)
 
 
 def compute_uncertainty(
