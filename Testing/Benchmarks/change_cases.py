@@ -92,7 +92,7 @@ def _judged(result: Result, truth: list[Event], judged: Mask, unclear: Mask) -> 
     present = {event.kind: 0 for event in known}
     for event in known:
         seen = found.after if event.gained else found.before
-        present[event.kind] += bool(event.difference_mm3 >= 30 and (seen[event.region] > 0).any())
+        present[event.kind] += bool(event.difference_mm3 >= 30 and (seen.flat[event.voxels] > 0).any())
     return {
         "sure": agreement(known, _within(found.sure, judged), unclear),
         "plain": agreement(known, _within(found.plain, judged), unclear),
@@ -102,8 +102,8 @@ def _judged(result: Result, truth: list[Event], judged: Mask, unclear: Mask) -> 
 
 def _within(events: list[Event], judged: Mask) -> list[Event]:
     """Events as far as they lie in the slices that are judged."""
-    inside = [replace(event, region=event.region & judged) for event in events]
-    return [event for event in inside if event.region.any()]
+    inside = [replace(event, voxels=event.voxels[judged.flat[event.voxels]]) for event in events]
+    return [event for event in inside if event.voxels.size]
 
 
 def lesion_metrics(result: Result, known: Path, judged: Mask) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def lesion_metrics(result: Result, known: Path, judged: Mask) -> dict[str, Any]:
     return {
         "lesions": metrics.as_dict(),
         "small": len(small),
-        "small_found": sum(bool((prediction & event.region).any()) for event in small),
+        "small_found": sum(bool(prediction.flat[event.voxels].any()) for event in small),
     }
 
 

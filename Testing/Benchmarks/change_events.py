@@ -23,6 +23,7 @@ from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
+Voxels = NDArray[np.intp]
 # Of the larger of the two volumes of a lesion: below it nothing is judged.
 LEAST_MM3 = 30.0
 GAINS, LOSSES = ("new", "grown"), ("vanished", "shrunk")
@@ -34,13 +35,13 @@ class Event:
 
     Attributes:
         kind: "new", "grown", "vanished" or "shrunk".
-        region: bool (Z, Y, X) on the follow-up's grid, the lesion in both examinations.
+        voxels: of the lesion in both examinations, as indices into the flattened grid of the follow-up.
         volume_mm3: of the lesion where it is larger.
         difference_mm3: between both examinations, without sign.
     """
 
     kind: str
-    region: Mask
+    voxels: Voxels
     volume_mm3: float
     difference_mm3: float
 
@@ -87,7 +88,7 @@ def _sure(result: Result, before: Labels, after: Labels, map_: NDArray[np.uint8]
         if float(row["new_part_mm3"]) > 0:
             region &= map_ == SURE_NEW
         volumes = float(row["baseline_volume_mm3"]), float(row["followup_volume_mm3"])
-        yield Event(row["change"], region, max(volumes), abs(volumes[1] - volumes[0]))
+        yield Event(row["change"], np.flatnonzero(region), max(volumes), abs(volumes[1] - volumes[0]))
 
 
 def _numbers(text: str) -> list[int]:
@@ -100,7 +101,7 @@ def _plain(before: Labels, after: Labels, voxel_mm3: float) -> Iterator[Event]:
         if kind is not None:
             region = np.isin(before, row.baseline_labels) | np.isin(after, row.followup_labels)
             volumes = row.baseline_volume_mm3, row.followup_volume_mm3
-            yield Event(kind, region, max(volumes), abs(volumes[1] - volumes[0]))
+            yield Event(kind, np.flatnonzero(region), max(volumes), abs(volumes[1] - volumes[0]))
 
 
 def _kind(row: OverlapRow) -> str | None:
@@ -116,8 +117,11 @@ def _kind(row: OverlapRow) -> str | None:
 def pieces(mask: Mask, kind: str, voxel_mm3: float) -> list[Event]:
     """The 26-connected pieces of a mask of change as events of one kind."""
     labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    volumes = np.bincount(labels.ravel(), minlength=count + 1) * voxel_mm3
-    return [Event(kind, labels == n, float(volumes[n]), float(volumes[n])) for n in range(1, count + 1)]
+    inside = np.flatnonzero(labels)
+    order = inside[np.argsort(labels.flat[inside], kind="stable")]
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    parts = np.split(order, np.cumsum(sizes)[:-1]) if count else []
+    return [Event(kind, voxels, voxels.size * voxel_mm3, voxels.size * voxel_mm3) for voxels in parts]
 
 
 def agreement(truth: Iterable[Event], said: Iterable[Event], unclear: Mask) -> dict[str, int]:
@@ -130,27 +134,23 @@ def agreement(truth: Iterable[Event], said: Iterable[Event], unclear: Mask) -> d
         unclear: bool (Z, Y, X), change of which the direction is not known.
     """
     truth, said = list(truth), list(said)
-    every = {
-        gained: _union([e.region for e in truth if e.gained == gained], unclear) for gained in (True, False)
-    }
-    spoken = {
-        gained: _union([e.region for e in said if e.gained == gained], np.zeros_like(unclear))
-        for gained in (True, False)
-    }
+    nothing = np.zeros_like(unclear)
+    real = {gained: _marked([e for e in truth if e.gained == gained], unclear) for gained in (True, False)}
+    spoken = {gained: _marked([e for e in said if e.gained == gained], nothing) for gained in (True, False)}
     large = [event for event in truth if event.difference_mm3 >= LEAST_MM3]
     counts: dict[str, int] = {}
     for kind in (*GAINS, *LOSSES):
         of_kind = [event for event in large if event.kind == kind]
         counts[kind] = len(of_kind)
-        counts[f"{kind}_found"] = sum(bool((e.region & spoken[e.gained]).any()) for e in of_kind)
+        counts[f"{kind}_found"] = sum(bool(spoken[e.gained].flat[e.voxels].any()) for e in of_kind)
     judged = [event for event in said if event.volume_mm3 >= LEAST_MM3]
     counts["said"] = len(judged)
-    counts["false"] = sum(not (event.region & every[event.gained]).any() for event in judged)
+    counts["false"] = sum(not real[event.gained].flat[event.voxels].any() for event in judged)
     return counts
 
 
-def _union(regions: list[Mask], start: Mask) -> Mask:
-    union = start.copy()
-    for region in regions:
-        union |= region
-    return union
+def _marked(events: list[Event], start: Mask) -> Mask:
+    mask = start.copy()
+    for event in events:
+        mask.flat[event.voxels] = True
+    return mask

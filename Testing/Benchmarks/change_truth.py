@@ -81,9 +81,9 @@ def events_of(truth: PhantomTruth, voxel_mm3: float) -> Iterator[Event]:
         difference = volumes[1] - volumes[0]
         if difference == 0:
             continue
-        region = np.zeros(truth.numbers.shape, dtype=bool)
-        region[box] = inside
-        yield Event(_kind(volumes), region, max(volumes), abs(difference))
+        places = np.argwhere(inside) + [part.start for part in box]
+        voxels = np.ravel_multi_index(tuple(places.T), truth.numbers.shape)
+        yield Event(_kind(volumes), voxels, max(volumes), abs(difference))
 
 
 def _kind(volumes: list[float]) -> str:

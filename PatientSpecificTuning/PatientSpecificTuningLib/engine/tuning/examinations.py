@@ -33,7 +33,7 @@ class TuningExamination:
 def stacked(examinations: Sequence[TuningExamination]) -> TuningExamination:
     """All examinations as one, in order, so that the slices of the first keep their numbers.
 
-    An empty slice lies between two of them, so that nothing is connected across; smaller ones are filled up with what
+    An empty slice follows each of them, so that nothing is connected across; smaller ones are filled up with what
     is no organ. Fine-tuning looks at single slices, so it learns the same as from each examination by itself.
     """
     if len(examinations) == 1:

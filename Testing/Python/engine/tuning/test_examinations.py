@@ -26,7 +26,7 @@ def test_every_slice_of_every_examination_is_found_again_in_the_stack() -> None:
     both = stacked([FIRST, SECOND])
     assert both.slices == (0, 2, 6)
     assert both.images.dtype == np.float32
-    assert both.images.shape == (2, 8, 48, 52)
+    assert both.images.shape == (2, 9, 48, 52)
     for part, start in ((FIRST, 0), (SECOND, 5)):
         z, y, x = part.organ_mask.shape
         there = (slice(start, start + z), slice(y), slice(x))

@@ -136,15 +136,15 @@ def make_brain_patient(
     before += confluent_lesions(own.white_matter > 0.5, ventricles, confluent_count, rng)
     lesions = [before, later_lesions(before, solid, ventricles, rng)]
     tissue_seed = int(rng.integers(2**31))
+    tissue = _tissue(own, ventricles, appearance, np.random.default_rng(tissue_seed))
     made: list[PhantomExamination] = []
     while len(made) < examinations:
         if len(made) == len(lesions):
             lesions.append(later_lesions(lesions[-1], solid, ventricles, rng))
         examination_seed = int(rng.integers(2**31))
-        flair, t1 = _tissue(own, ventricles, appearance, np.random.default_rng(tissue_seed))
         lesion_rng = np.random.default_rng(tissue_seed + 1)
         filled = occupancy(lesions[len(made)], own.white_matter)
-        flair, t1, labels = paste_lesions(flair, t1, filled, (1.0, 1.0, 1.0), appearance.lesions, lesion_rng)
+        flair, t1, labels = paste_lesions(*tissue, filled, (1.0, 1.0, 1.0), appearance.lesions, lesion_rng)
         made.append(_acquired(flair, t1, labels, own, appearance, np.random.default_rng(examination_seed)))
     return PhantomPatient(made, lesions[:examinations], own.white_matter)
 
