@@ -157,7 +157,11 @@ def _within(seen: SeenLesions) -> SeenLesions:
 
 
 def counted(change: Change, before: SeenLesions, after: SeenLesions, voxel: float) -> dict[str, Any]:
-    """Sure changes and what the plain overlap rule calls new, grown, shrunk or vanished."""
+    """Sure changes, what the plain overlap rule calls new, grown, shrunk or vanished, and how volumes differ.
+
+    "volumes_in_sd": the difference of every lesion from 30 mm3 on that is matched one to one, in units of the standard
+    deviation that it is given.
+    """
     plain = compare_lesions(before.labels, after.labels, voxel)
     return {
         "lesions": len(change.rows),
@@ -165,6 +169,11 @@ def counted(change: Change, before: SeenLesions, after: SeenLesions, voxel: floa
         "sure_new_30": sum(r.sure for r in change.rows if r.change == "new" and r.followup_volume_mm3 >= 30),
         "plain": sum(row.change in ("new", "vanished", "grown", "shrunk") for row in plain),
         "plain_new_30": sum(r.change == "new" and r.followup_volume_mm3 >= 30 for r in plain),
+        "volumes_in_sd": [
+            r.difference_mm3 / r.difference_sd_mm3
+            for r in change.rows
+            if r.match == "one" and max(r.baseline_volume_mm3, r.followup_volume_mm3) >= 30
+        ],
     }
 
 
@@ -284,8 +293,11 @@ def _summary(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
             }
             for size, c in chosen.items()
         }
+    differences = np.array([value for r in results for value in r["volumes_in_sd"]])
     return {
         "trials": len(results),
+        # Where the settings are right it is 1.
+        "spread_of_volumes_in_sd": float(differences.std()) if differences.size else None,
         "without_sure_change": sum(r["sure"] == 0 for r in results),
         "sure_per_trial": float(np.mean([r["sure"] for r in results])),
         "sure_new_from_30mm3_per_trial": float(np.mean([r["sure_new_30"] for r in results])),
