@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.cohort.brain_recipe import brain_patient
+from PatientSpecificTuningLib.engine.files.atomic import replace_when_complete
 from PatientSpecificTuningLib.engine.images.volumes import write_volume
 from PatientSpecificTuningLib.engine.phantoms.brain.phantom import PhantomExamination
 
@@ -82,13 +83,9 @@ def _write(folder: Path, number: int) -> None:
         for role, image in _images(examination).items():
             write_volume(image[:, :, SLAB], folder / f"{name}_{role}.nii.gz")
     truth = phantom_truth(patient, 1, 2)
-    np.savez_compressed(
-        folder / "truth.npz",
-        numbers=truth.numbers[SLAB],
-        before=truth.before[SLAB],
-        after=truth.after[SLAB],
-        fates=truth.fates,
-    )
+    parts = {name: getattr(truth, name)[SLAB] for name in ("numbers", "before", "after")}
+    with replace_when_complete(folder / "truth.npz") as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, fates=truth.fates, **parts)
 
 
 def _images(examination: PhantomExamination) -> dict[str, sitk.Image]:
