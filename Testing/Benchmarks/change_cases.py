@@ -2,8 +2,8 @@
 
 Each case is prepared, registered and segmented as `prepare` and `segment` do it. Sure changes and those of the plain
 overlap rule, of lesions from 30 mm3 on, are compared with what really changed. Phantoms are judged with the base CNN
-and after tuning on two proposed slices; --priors repeats it with a prior of the baseline's lesions. Cases are kept in
---work and made once.
+and after tuning on two proposed slices; --priors repeats it with priors from the baseline, written as KEPT+RISEN. Cases
+are kept in --work and made once.
 
     python Testing/environment.py Testing/Benchmarks/change_cases.py --work FOLDER --phantoms 8
     python Testing/environment.py Testing/Benchmarks/change_cases.py --work FOLDER --data FOLDER --pairs 12 19 03
@@ -29,6 +29,7 @@ from change_events import pieces
 from change_truth import events_of
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine import workflow
+from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.results import Result
 from phantom_cases import PhantomCase
@@ -38,17 +39,22 @@ FIRST_PHANTOM = 101
 # In change_sign.nii.gz of the longitudinal database as it was prepared here: brighter at follow-up, darker, unclear.
 BRIGHTER, DARKER, UNCLEAR = 1, 2, 3
 Mask = NDArray[np.bool_]
+Priors = tuple[float, float]
 
 
-def phantom_rows(work: Path, number: int, slices: int, priors: list[float]) -> Iterator[dict[str, Any]]:
+def phantom_rows(work: Path, number: int, slices: int, priors: list[Priors]) -> Iterator[dict[str, Any]]:
     """Agreement of base and tuned CNN with what became of the lesions of one phantom."""
     phantom = phantom_case(work, number)
     tune_as_proposed(phantom, slices)
     truth = list(events_of(phantom.truth, _voxel(phantom.lesions("followup"))))
     for weights in ("base", "current"):
         for prior in priors:
-            result = workflow.segment(phantom.case, weights=weights, repetitions=0, baseline_prior=prior)
-            row = {"case": phantom.name, "cnn": "base" if weights == "base" else "tuned", "prior": prior}
+            result = _segmented(phantom.case, weights, prior)
+            row = {
+                "case": phantom.name,
+                "cnn": "base" if weights == "base" else "tuned",
+                "prior": _name(prior),
+            }
             yield (
                 row
                 | _judged(result, truth, phantom.judged, np.zeros_like(phantom.judged))
@@ -65,7 +71,7 @@ def tune_as_proposed(phantom: PhantomCase, slices: int, **tuning: Any) -> None:
     workflow.tune(phantom.case, **tuning)
 
 
-def pair_rows(work: Path, data: Path, patient: str, priors: list[float]) -> Iterator[dict[str, Any]]:
+def pair_rows(work: Path, data: Path, patient: str, priors: list[Priors]) -> Iterator[dict[str, Any]]:
     """Agreement of the base CNN with the change mask of a real pair."""
     folder = data / f"patient{patient}"
     files: dict[str, Any] = {}
@@ -80,10 +86,24 @@ def pair_rows(work: Path, data: Path, patient: str, priors: list[float]) -> Iter
     silver = folder / "followup_lesion_silver.nii.gz"
     everywhere = np.ones(array.shape, dtype=bool)
     for prior in priors:
-        result = workflow.segment(case, weights="base", repetitions=0, baseline_prior=prior)
-        row = {"case": f"pair {patient}", "cnn": "base", "prior": prior}
+        result = _segmented(case, "base", prior)
+        row = {"case": f"pair {patient}", "cnn": "base", "prior": _name(prior)}
         row |= _judged(result, truth, everywhere, array == UNCLEAR)
         yield row | (lesion_metrics(result, silver, everywhere) if silver.is_file() else {})
+
+
+def _segmented(case: Case, weights: str, prior: Priors) -> Result:
+    kept, new = prior
+    return workflow.segment(case, weights=weights, repetitions=0, baseline_prior=kept, new_lesion_prior=new)
+
+
+def _priors(text: str) -> Priors:
+    kept, _, new = text.partition("+")
+    return float(kept), float(new or 0)
+
+
+def _name(prior: Priors) -> str:
+    return f"{prior[0]:g}+{prior[1]:g}"
 
 
 def _judged(result: Result, truth: list[Event], judged: Mask, unclear: Mask) -> dict[str, Any]:
@@ -138,7 +158,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
             total = {name: sum(row[rule][name] for row in chosen) for name in chosen[0][rule]}
             cells = [f"{total[f'{kind}_found']} of {total[kind]}" for kind in (*GAINS, *LOSSES)]
             rates = [f"{total[name] / len(chosen):.1f}" for name in ("false", "said")]
-            lines.append(f"| {cnn} | {prior:g} | {rule} | {' | '.join(cells + rates)} |")
+            lines.append(f"| {cnn} | {prior} | {rule} | {' | '.join(cells + rates)} |")
         known = [row for row in chosen if "lesions" in row]
         if known:
             means = [
@@ -146,7 +166,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
             ]
             small = f"{sum(r['small_found'] for r in known)} of {sum(r['small'] for r in known)}"
             values = f"{means[0]:.3f} | {means[1]:.0f} | {means[2]:.2f} | {means[3]:.2f}"
-            lesions.append(f"| {cnn} | {prior:g} | {values} | {small} |")
+            lesions.append(f"| {cnn} | {prior} | {values} | {small} |")
     return "\n".join([*lines, "", *lesions])
 
 
@@ -161,7 +181,7 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=0, help="how many phantom patients")
     parser.add_argument("--first", type=int, default=FIRST_PHANTOM, help="number of the first one")
     parser.add_argument("--slices", type=int, default=2, help="corrected slices of each phantom")
-    parser.add_argument("--priors", nargs="+", type=float, default=[0.0])
+    parser.add_argument("--priors", nargs="+", type=_priors, default=[(0.0, 0.0)])
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for patient in options.pairs:

@@ -262,6 +262,13 @@ def _segment(command: argparse.ArgumentParser) -> None:
         help="by how much less evidence is needed where the baseline had a lesion, 0 to 3; hides no new lesion, but may"
         " keep one that has gone",
     )
+    command.add_argument(
+        "--new-lesion-prior",
+        type=prior,
+        default=0.0,
+        metavar="LOGIT",
+        help="by how much less evidence is needed where the CNN is much surer of a lesion than at baseline, 0 to 3",
+    )
     _dropout(command)
 
 

@@ -98,6 +98,7 @@ def segment(options: Options, progress: Progress | None) -> Answer:
         weights=options.weights,
         repetitions=options.repetitions,
         baseline_prior=options.baseline_prior,
+        new_lesion_prior=options.new_lesion_prior,
         progress=progress,
     )
     return {

@@ -13,6 +13,7 @@ from .case.case import Case
 from .case.provenance import circumstances
 from .case.provenance import now
 from .lesions.alignment import given_transform
+from .lesions.baseline_prior import LesionPriors
 from .lesions.change_evidence import ChangeSettings
 from .network.device import describe_device
 from .tuning.plan import TuningSettings
@@ -44,9 +45,13 @@ def _learned_from(case: Case, annotation: Annotation) -> dict[str, Any]:
 
 
 def origin_of_result(
-    case: Case, examination: str, tuned: str | None, change: ChangeSettings, prior: float = 0.0
+    case: Case,
+    examination: str,
+    tuned: str | None,
+    change: ChangeSettings,
+    priors: LesionPriors,
 ) -> dict[str, Any]:
-    """Model, examination, tuned version and, for a follow-up, the baseline, its prior and what counts as change."""
+    """Model, examination, tuned version and, for a follow-up, the baseline, its priors and what counts as change."""
     origin: dict[str, Any] = {
         "model": case.model,
         "examination": examination,
@@ -54,8 +59,8 @@ def origin_of_result(
         "tuned": tuned,
         "annotation": None if tuned is None else case.version_info("tuned", tuned).get("annotation"),
         "with_change": examination == "followup" and "baseline" in case.examinations,
-        # Earlier versions of the program had no prior and say nothing of it, which reads as None.
-        "baseline_prior": prior or None,
+        # Earlier versions of the program had no priors and say nothing of them, which reads as None.
+        "priors": asdict(priors) if priors else None,
     }
     if origin["with_change"]:
         compared = {

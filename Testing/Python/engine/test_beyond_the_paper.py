@@ -60,7 +60,8 @@ def test_a_prior_only_adds_lesions_and_only_where_the_baseline_had_some(case: Ca
     without = workflow.segment(case, repetitions=0)
     with_prior = workflow.segment(case, repetitions=0, baseline_prior=3.0)
     assert with_prior.number != without.number
-    assert (with_prior.run["baseline_prior"], without.run["baseline_prior"]) == (3.0, None)
+    assert with_prior.run["priors"] == {"kept": 3.0, "risen": 0.0}
+    assert without.run["priors"] is None
     more = lesions(with_prior) & ~lesions(without)
     assert more.any()
     assert not (lesions(without) & ~lesions(with_prior)).any()
@@ -77,7 +78,7 @@ def test_a_result_of_an_earlier_version_of_the_program_counts_as_one_without_a_p
     first = workflow.segment(case, weights="base", repetitions=0)
     path = first.folder / "run.json"
     values = json.loads(path.read_text())
-    del values["baseline_prior"]
+    del values["priors"]
     path.write_text(json.dumps(values))
     assert workflow.segment(case, weights="base", repetitions=0).number == first.number
 
@@ -126,7 +127,7 @@ def test_the_command_line_has_all_three(case: Case, other: Case, capsys: pytest.
     assert info["settings"]["weighting"] == "lesions"
     assert len(info["also"]) == 1
     segment = ["segment", folder, "--repetitions", "0", "--quiet", "--json", "--baseline-prior"]
-    assert main([*segment, "1.5"]) == 0
+    assert main([*segment, "1.5", "--new-lesion-prior", "1"]) == 0
     result = json.loads(capsys.readouterr().out)["result"]
-    assert Case.open(case.folder).version_info("results", result)["baseline_prior"] == 1.5
+    assert Case.open(case.folder).version_info("results", result)["priors"] == {"kept": 1.5, "risen": 1.0}
     assert main([*segment, "9"]) == 2

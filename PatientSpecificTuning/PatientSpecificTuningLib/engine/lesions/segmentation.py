@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 
 from ..case.case import Case
 from ..images.geometry import resample_labelmap
+from ..images.geometry import return_to_user_grid
 from ..model.card import ModelCard
 from ..network.device import on_best_device
 from ..network.model_choice import model_of_case
 from ..network.prepared import PreparedExamination
 from ..network.prepared import open_examination
 from ..progress import Progress
+from .baseline_prior import LesionPriors
 from .baseline_prior import local_threshold
+from .baseline_prior import risen
 from .change_evidence import ChangeSettings
 from .comparison import Comparison
 from .earlier_lesions import EarlierLesions
 from .earlier_lesions import earlier_lesions
 from .earlier_lesions import labels_on_grid
+from .earlier_lesions import lesion_logit
 from .extent_uncertainty import ExtentCounter
 from .extent_uncertainty import lesion_zones
 from .lesions import binarize
@@ -44,7 +48,7 @@ def segment_examination(
     """Segment as `run` says and write the result, without uncertainty, into `folder`.
 
     Args:
-        run: examination, tuned, with_change, change_settings, baseline_prior.
+        run: examination, tuned, with_change, change_settings, priors.
 
     Raises:
         InputError: files of the case are missing or damaged, or the disk is full.
@@ -66,7 +70,7 @@ def segment_examination(
         write_result(folder, found, {**run, "seconds": time.monotonic() - start})
         return
     earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
-    threshold = _threshold(card, earlier, examination, run["baseline_prior"])
+    threshold = _threshold(card, earlier, examination, probability, run)
     lesions = binarize(probability, organ, card.post_processing, threshold=threshold)
     segmentation = Segmentation(lesions, probability, *grids)
     settings = ChangeSettings(**run["change_settings"])
@@ -76,15 +80,25 @@ def segment_examination(
 
 
 def _threshold(
-    card: ModelCard, earlier: EarlierLesions, followup: PreparedExamination, prior: float | None
+    card: ModelCard,
+    earlier: EarlierLesions,
+    followup: PreparedExamination,
+    probability: NDArray[np.float32],
+    run: dict[str, Any],
 ) -> NDArray[np.float32] | None:
-    """The threshold of every voxel of the working grid; None where the baseline says nothing."""
-    if prior is None:
+    """The threshold of every voxel of the working grid; None where the baseline is not asked."""
+    if run["priors"] is None:
         return None
-    record = followup.record
-    lesions = record.user_grid.image(earlier.mask.astype(np.uint8))
-    on_grid = sitk.GetArrayFromImage(resample_labelmap(lesions, record.working_grid)) > 0
-    return local_threshold(card.post_processing.threshold, on_grid, prior)
+    priors, grids = LesionPriors(**run["priors"]), (followup.record.working_grid, followup.record.user_grid)
+    x, y, z = grids[1].spacing
+    logit = lesion_logit(sitk.GetArrayFromImage(return_to_user_grid(probability, *grids, labels=False)))
+    threshold, settings = card.post_processing.threshold, ChangeSettings(**run["change_settings"])
+    rise = risen(earlier.seen, logit, threshold, priors.risen, (x, y, z), settings)
+    lesions, risen_tissue = (
+        sitk.GetArrayFromImage(resample_labelmap(grids[1].image(mask.astype(np.uint8)), grids[0])) > 0
+        for mask in (earlier.mask, rise)
+    )
+    return local_threshold(threshold, lesions, risen_tissue, priors)
 
 
 def compute_uncertainty(
