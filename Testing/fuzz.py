@@ -147,20 +147,22 @@ class _Reading:
         self._begun, self._memory = 0, 0
 
     def go_on(self, targets: list[Any], chance: random.Random, seconds: float) -> None:
-        """Read damaged inputs until the time is over."""
+        """Read damaged inputs until the time is over; each reader gets one at least."""
         valid = {target.name: target.valid() for target in targets}
         self._outside.clear()
         self._begun = self._memory = memory_mb()
         _limit_memory()
-        end = time.monotonic() + seconds
+        end, turn_s = time.monotonic() + seconds, min(SLICE_S, seconds / len(targets) / 2)
         self._write("start", Path())
         while time.monotonic() < end:
             for target in targets:
                 self._write(target.name, target.path)
-                until = time.process_time() + SLICE_S
-                while time.process_time() < until and time.monotonic() < end:
+                until = time.process_time() + turn_s
+                while True:
                     target.path.write_bytes(target.mutate(valid[target.name], chance))
                     self._read(target)
+                    if time.process_time() >= until or time.monotonic() >= end:
+                        break
                 target.path.write_bytes(valid[target.name])
         self._write("end", Path())
 

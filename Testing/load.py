@@ -1,6 +1,6 @@
 """Inputs as large as they come, with the memory that each takes: `python3 Testing/load.py`, or --only NAME.
 
-Each story runs in a process of its own, whose memory is looked at ten times a second; the curves are kept in output/load,
+Each story runs in a process of its own, whose memory is looked at fifty times a second; the curves are kept in output/load,
 and --picture FILE draws them.
 """
 
@@ -13,15 +13,21 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
 
 from environment import REPOSITORY
 from environment import TESTING
 from environment import run_inside
 from fuzz import folder_in_memory
 from fuzz import memory_mb
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 INSIDE, ONE = "--inside", "--one"
 CURVES = REPOSITORY / "output" / "load"
@@ -32,9 +38,10 @@ SIZES: dict[str, float] = {
     "many_versions": 200,
     "many_patients": 1000,
     "many_tunings": 200,
-    "slow_disk": 1.0,
+    "slow_disk": 48,
 }
-PAUSE_S = 0.1
+PAUSE_S = 0.02
+COLUMNS = 4
 MOST_POINTS = 1000
 
 
@@ -81,6 +88,7 @@ def _one(name: str, size: float) -> None:
 
 
 def _watch(curve: list[int], ended: threading.Event) -> None:
+    curve.append(memory_now_mb())
     while not ended.wait(PAUSE_S):
         curve.append(memory_now_mb())
 
@@ -114,22 +122,43 @@ def _draw(path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    kept = {name: CURVES / f"{name}.json" for name in SIZES if (CURVES / f"{name}.json").is_file()}
+    files = [CURVES / f"{name}.json" for name in SIZES if (CURVES / f"{name}.json").is_file()]
+    kept = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    rows, most = -(-len(files) // COLUMNS), max(max(values["curve_mb"]) for values in kept)
     figure, panels = pyplot.subplots(
-        1, len(kept), figsize=(2.3 * len(kept), 2.4), sharey=True, layout="constrained"
+        rows,
+        COLUMNS,
+        figsize=(2.5 * COLUMNS, 2.3 * rows),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
-    for axes, file in zip(panels, kept.values(), strict=True):
-        values = json.loads(file.read_text(encoding="utf-8"))
-        curve = values["curve_mb"]
-        axes.plot(
-            [100 * place / max(1, len(curve) - 1) for place in range(len(curve))], curve, color="#0a6ebd"
-        )
-        axes.set_title(values["said"].split(",")[0], fontsize=8)
-        axes.set_xlabel("% of the time", fontsize=8)
-        axes.set_ylim(0)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("memory of the process (MB)", fontsize=8)
-    figure.savefig(path, dpi=110)
+    for axes in panels.flat[len(files) :]:
+        axes.set_visible(False)
+    for axes, values in zip(panels.flat, kept, strict=False):
+        _draw_curve(axes, values)
+        axes.set_ylim(0, 1.15 * most)
+    figure.supylabel("memory of the process (MB); dashed: before it began", fontsize=9)
+    figure.supxlabel("part of the time (%)", fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def _draw_curve(axes: Axes, values: dict[str, Any]) -> None:
+    curve, start = values["curve_mb"], values["start_mb"]
+    times = [100 * place / max(1, len(curve) - 1) for place in range(len(curve))]
+    axes.plot(times, curve, color="#0072b2", linewidth=1.5)
+    axes.axhline(start, color="#555555", linewidth=0.8, linestyle="--")
+    most = max(curve)
+    highest = times[curve.index(most)]
+    side = "left" if highest < 20 else "right" if highest > 80 else "center"
+    axes.annotate(f"{most:,} MB", (highest, most), (0, 4), textcoords="offset points", ha=side, fontsize=8)
+    axes.set_title(textwrap.fill(values["said"].partition(":")[0], 30), fontsize=9)
+    axes.set_xlim(0, 100)
+    axes.tick_params(labelsize=8, labelbottom=True)
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from effort_patients import PATIENTS
 from effort_patients import Patient
 from effort_patients import Scan
 from effort_patients import opened_patient
+from judge_brain_model import HELD_OUT_MODELS
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
 from PatientSpecificTuningLib.engine.model.card import read_model_card
@@ -33,13 +34,16 @@ from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.network import Head
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
-from PatientSpecificTuningLib.engine.tuning.slice_proposal import CRITERIA
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import DISTANCE_MM
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import GAIN
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import PAPER
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 from stored_tuning import tune_on_stored
 
 # What fewer pixels cost in Dice is in the README's table of shortcuts.
 SETTINGS = {"rotation_degrees": 0.0, "pixels_per_iteration": 4096}
+# Criterion and distance in mm; the second is how the panel proposes.
+CHOICES = {"paper": (PAPER, None), "apart": (PAPER, DISTANCE_MM), "gain": (GAIN, None)}
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=int)
 
 
@@ -104,9 +108,10 @@ def effort(shown: NDArray[np.bool_], expert: NDArray[np.bool_]) -> tuple[int, in
     return int(np.count_nonzero(missing | false)), int(strokes)
 
 
-def corrected(patient: Patient, tuner: Tuner, criterion: str, *, live: bool, slices: int) -> list[Step]:
+def corrected(patient: Patient, tuner: Tuner, choice: str, *, live: bool, slices: int) -> list[Step]:
     """What every slice cost, one after the other."""
     scan = patient.corrected
+    criterion, distance_mm = CHOICES[choice]
     base = tuner.base[0]
     offered = scan.organ & patient.offered[:, None, None]
     base_lesions = tuner.lesions(base, scan)
@@ -116,7 +121,13 @@ def corrected(patient: Patient, tuner: Tuner, criterion: str, *, live: bool, sli
         known = base if criterion == PAPER else shown
         done = [step.slice for step in steps]
         proposal = propose_slices(
-            known, offered, count=1, criterion=criterion, corrected=done, slice_mm=scan.spacing[2]
+            known,
+            offered,
+            count=1,
+            criterion=criterion,
+            corrected=done,
+            slice_mm=scan.spacing[2],
+            distance_mm=distance_mm,
         )[0]
         z = proposal.slice
         cost = effort(tuner.lesions(shown, scan)[z], scan.lesions[z])
@@ -128,23 +139,29 @@ def corrected(patient: Patient, tuner: Tuner, criterion: str, *, live: bool, sli
 
 
 def measured(
-    name: str, data: Path, settings: TuningSettings, slices: int, slab: int | None, say: Callable[[str], None]
+    name: str,
+    data: Path,
+    models: Path,
+    settings: TuningSettings,
+    slices: int,
+    slab: int | None,
+    say: Callable[[str], None],
 ) -> dict:
     """All runs of one patient."""
-    with opened_patient(name, data, slab) as patient:
+    with opened_patient(name, data, models, slab) as patient:
         tuner = Tuner(patient, settings)
         runs = {}
-        for criterion in CRITERIA:
+        for choice in CHOICES:
             for live in (False, True):
-                steps = corrected(patient, tuner, criterion, live=live, slices=slices)
-                runs[run_name(criterion, live=live)] = [asdict(step) for step in steps]
-                say(f"{patient.title}: {run_name(criterion, live=live)}: {summary(steps)}")
+                steps = corrected(patient, tuner, choice, live=live, slices=slices)
+                runs[run_name(choice, live=live)] = [asdict(step) for step in steps]
+                say(f"{patient.title}: {run_name(choice, live=live)}: {summary(steps)}")
         return {"title": patient.title, "base_dice": tuner.base[1], "runs": runs}
 
 
-def run_name(criterion: str, *, live: bool) -> str:
+def run_name(choice: str, *, live: bool) -> str:
     """Such as "gain, live"."""
-    return f"{criterion}, {'live' if live else 'base'}"
+    return f"{choice}, {'live' if live else 'base'}"
 
 
 def summary(steps: list[Step]) -> str:
@@ -160,6 +177,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
+    parser.add_argument("--models", type=Path, default=HELD_OUT_MODELS, help="weights named without-PATIENT")
     parser.add_argument("--patients", nargs="*", default=list(PATIENTS), choices=list(PATIENTS))
     parser.add_argument("--slices", type=int, default=6, help="how many slices are corrected")
     parser.add_argument("--slab", type=int, help="only so many slices round the middle of the lesion load")
@@ -173,6 +191,7 @@ def main() -> None:
             results[name] = measured(
                 name,
                 options.data,
+                options.models,
                 settings,
                 options.slices,
                 options.slab,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +19,7 @@ from brain_examinations import MS3SEG
 from brain_examinations import SOURCES
 from brain_examinations import Source
 from brain_examinations import read_corrected
-from judge_brain_model import HELD_OUT_MODELS
 from judge_brain_model import NAMES
-from PatientSpecificTuningLib.engine.files.json_file import read_json_object
 from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -64,13 +61,14 @@ class Patient:
 
 
 @contextmanager
-def opened_patient(name: str, data: Path, slab: int | None = None) -> Iterator[Patient]:
+def opened_patient(name: str, data: Path, models: Path, slab: int | None = None) -> Iterator[Patient]:
     """A patient with features by weights that have not seen this patient; they are removed afterwards.
 
     Args:
+        models: folders of weights named without-PATIENT-PATIENT.
         slab: so many slices round the middle of the lesion load are all that there is of a scan; None is all of it.
     """
-    _card, network = load_model(_unseen_model(name))
+    _card, network = load_model(unseen_model(name, models))
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder)
         if name == PAIR:
@@ -97,16 +95,15 @@ def _pair_sources() -> list[Source]:
     ]
 
 
-def _unseen_model(name: str) -> Path:
-    """Weights trained without this patient: those held out, or the shipped ones, which have met none of the others."""
-    held_out = [folder for folder in HELD_OUT_MODELS.iterdir() if name in folder.name.split("-")]
+def unseen_model(name: str, models: Path) -> Path:
+    """Weights trained without this patient: those held out; for the pair, which nothing has learned from, the shipped."""
+    held_out = [folder for folder in models.iterdir() if name in folder.name.split("-")]
     if held_out:
         return held_out[0]
-    shipped = choose_model(None)
-    if "MS3SEG" in json.dumps(read_json_object(shipped / "model.json").get("training", {})):
-        message = f"The shipped weights have learned from {name}; hold out weights that have not."
+    if name in SOURCE_OF:
+        message = f"{models} has no weights that were trained without {name}."
         raise SystemExit(message)
-    return shipped
+    return choose_model(None)
 
 
 def _scan(source: Source, data: Path, network: DualPathwayNetwork, folder: Path, slab: int | None) -> Scan:

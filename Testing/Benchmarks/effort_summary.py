@@ -12,6 +12,8 @@ import numpy as np
 RUNS = {
     "paper, base": ("the paper's score", "off", "#1f77b4", "--"),
     "paper, live": ("the paper's score", "on", "#1f77b4", "-"),
+    "apart, base": ("the paper's score, 10 mm apart (panel)", "off", "#2ca02c", "--"),
+    "apart, live": ("the paper's score, 10 mm apart (panel)", "on", "#2ca02c", "-"),
     "gain, base": ("expected gain", "off", "#d95f02", "--"),
     "gain, live": ("expected gain", "on", "#d95f02", "-"),
 }
@@ -50,10 +52,13 @@ def table(figures: Figures) -> str:
 
 def patients_table(figures: Figures) -> str:
     """What live tuning saves each patient."""
-    lines = ["| examination | paper's score: saved | expected gain: saved | Dice base |", "|---|---|---|---|"]
+    lines = [
+        "| examination | paper's score: saved | 10 mm apart: saved | expected gain: saved | Dice base |",
+        "|---|---|---|---|---|",
+    ]
     for patient in figures.values():
         cells = []
-        for run in ("paper, live", "gain, live"):
+        for run in ("paper, live", "apart, live", "gain, live"):
             voxels, base = saved(patient["runs"][run], "voxels")
             cells.append("n/a" if not base else f"{100 * (1 - voxels / base):.0f} % of {base}")
         lines.append(f"| {patient['title']} | {' | '.join(cells)} | {patient['base_dice']:.3f} |")

@@ -24,13 +24,15 @@ import torch
 from figures import as_text
 from figures import draw
 from numpy.typing import NDArray
+from PatientSpecificTuningLib.engine.case.preparation import KEPT_FROM
 from PatientSpecificTuningLib.engine.lesions.uncertainty import REPETITIONS
 from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
 from PatientSpecificTuningLib.engine.lesions.uncertainty import predict_with_deviation
-from PatientSpecificTuningLib.engine.network.features import compute_features
+from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.features import open_features
 from PatientSpecificTuningLib.engine.network.frozen_trunk import FLOAT32_SWITCH
 from PatientSpecificTuningLib.engine.network.frozen_trunk import has_fast_bfloat16
+from PatientSpecificTuningLib.engine.network.prediction import compute_with_probability
 from PatientSpecificTuningLib.engine.tuning.patch_features import pool_patches
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
@@ -107,10 +109,11 @@ def our_seconds(scan: Scan, effort: Effort, folder: Path) -> dict[str, float]:
             ),
         )
 
-    path = folder / "features.npy"
-    prepare = median_seconds(effort.preparations, lambda: compute_features(*examination, path))
-    store = open_features(path, scan.organ)
-    head = scan.network.head
+    stores: list[FeatureStore] = []
+    prepare = median_seconds(
+        effort.preparations, lambda: stores.append(kept_features(scan, scan.organ, folder))
+    )
+    store, head = stores[-1], scan.network.head
     return {
         "prepare": prepare,
         "tune": tuning(scan.tuned_slices),
@@ -118,6 +121,13 @@ def our_seconds(scan: Scan, effort: Effort, folder: Path) -> dict[str, float]:
         "segment": median_seconds(effort.repeats, lambda: predict_with_deviation(head, store)),
         "uncertainty": median_seconds(effort.repeats, lambda: monte_carlo_dropout(head, store)),
     }
+
+
+def kept_features(scan: Scan, organ: NDArray[np.bool_], folder: Path) -> FeatureStore:
+    """Run the trunk and keep what the program keeps."""
+    path = folder / "features.npy"
+    base = compute_with_probability(scan.network, scan.images, organ, path, kept_from=KEPT_FROM)
+    return open_features(path, organ & (base >= KEPT_FROM))
 
 
 def growth(scan: Scan, folder: Path) -> dict[str, list[list[float]]]:
@@ -139,10 +149,9 @@ def growth(scan: Scan, folder: Path) -> dict[str, list[list[float]]]:
 
 
 def _growth_point(scan: Scan, organ: NDArray[np.bool_], folder: Path) -> tuple[float, float]:
-    path = folder / "growth.npy"
-    prepared = median_seconds(1, lambda: compute_features(scan.network, scan.images, organ, path))
-    store = open_features(path, organ)
-    return prepared, median_seconds(1, lambda: monte_carlo_dropout(scan.network.head, store))
+    stores: list[FeatureStore] = []
+    prepared = median_seconds(1, lambda: stores.append(kept_features(scan, organ, folder)))
+    return prepared, median_seconds(1, lambda: monte_carlo_dropout(scan.network.head, stores[-1]))
 
 
 def measure_scan(resolution: str, effort: Effort) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class StoredPatches:
 
     def __init__(self, store: FeatureStore, counted: CountedPixels) -> None:
         self._store, self._counted = store, counted
-        self._rows = np.full(store.organ_mask.shape, -1, dtype=np.int64)
-        self._rows[store.organ_mask] = np.arange(len(store))
+        self._rows = np.full(store.kept.shape, -1, dtype=np.int64)
+        self._rows[store.kept] = np.arange(len(store))
 
     def rows(self, patch: PlannedPatch, pixels: NDArray[np.intp]) -> Tensor:
         """Features of some of the counted pixels of a patch."""
@@ -57,12 +57,12 @@ def tune_on_stored(
         labels: bool (Z, Y, X).
         settings: with a rotation of 0 degrees.
     """
-    counted = counted_pixels(store.organ_mask, settings)
+    counted = counted_pixels(store.kept, settings)
     background, lesion = network.card.class_weights
     telling = ndimage.binary_dilation(labels, structure=IN_PLANE_NEIGHBOURS, iterations=TELLING_PIXELS)
     maps = np.stack([labels, np.where(labels, lesion, background), telling]).astype(np.float32)
     batches = TuningBatches(counted, StoredPatches(store, counted), maps, settings)
-    plan = plan_patches(store.organ_mask, sorted(slices), settings)
+    plan = plan_patches(store.kept, sorted(slices), settings)
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, "cpu")
     for first in range(0, len(plan), settings.batch_size):
         trainer.step(*batches.batch(plan[first : first + settings.batch_size]))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,13 +16,15 @@ from typing import Any
 
 import pytest
 import SimpleITK as sitk
+from case_state import observed
+from case_state import require_between
 from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import fine_tuning
+from PatientSpecificTuningLib.engine import live_tuning
 from PatientSpecificTuningLib.engine import origins
 from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
-from PatientSpecificTuningLib.engine.case.annotation import load_annotation
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.case.layout import case_exists
 from PatientSpecificTuningLib.engine.errors import InputError
@@ -31,6 +32,7 @@ from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
 from PatientSpecificTuningLib.engine.network import model_folder
+from PatientSpecificTuningLib.engine.report import content as report_content
 from PatientSpecificTuningLib.engine.verdict import verdict
 from write_points import POINTS
 from write_points import Killed
@@ -124,13 +126,13 @@ class Story:
 
         self.do_meanwhile(name, point, other)
         now, after = self.observe(), self.after[name]
-        for part in ("examinations", "annotation", "tuned"):
+        for part in ("examinations", "dates", "annotation", "live", "alignment", "tuned"):
             assert now[part] == after[part]
         assert len(now["results"]) == len(after["results"]) + len(done)
         assert now["current"]["results"] is None or now["current"]["results"] in now["results"]
         if done:
             assert "by" in Case.open(self.place).version_info("results", done[0])
-        assert not _unfinished(self.place)
+        assert not now["unfinished"]
 
     def observe(self) -> dict[str, Any]:
         """What is there, for whoever opens it."""
@@ -138,7 +140,7 @@ class Story:
 
     def require_between(self, now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
         """Nothing is lost and nothing is half."""
-        _require_between(now, before, after)
+        require_between(now, before, after)
 
     def _made_steps(self) -> dict[str, Callable[[], object]]:
         patient, model = write_patient(self.folder / "patient"), write_tiny_model(self.folder / "model")
@@ -153,12 +155,11 @@ class Story:
         """What takes long and writes nothing is left out; the time is always the same."""
         quick = functools.partial(fine_tuning.TuningSettings, patch_pool=5)
         patch.setattr(fine_tuning, "TuningSettings", quick)
-        patch.setattr(origins, "now", lambda: "2020-01-01T00:00:00+00:00")
         standing_still = SimpleNamespace(monotonic=lambda: 0.0)
-        patch.setattr(fine_tuning, "time", standing_still)
-        patch.setattr(origins, "time", standing_still)
-        patch.setattr(segmentation, "time", standing_still)
-        patch.setattr(verdict, "now", lambda: "2020-01-01T00:00:00+00:00")
+        for module in (fine_tuning, live_tuning, origins, review, segmentation):
+            patch.setattr(module, "time", standing_still)
+        for module in (origins, report_content, review, verdict):
+            patch.setattr(module, "now", lambda: "2020-01-01T00:00:00+00:00")
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
         patch.setattr(model_folder, "load_model", functools.cache(model_folder.load_model))
 
@@ -178,6 +179,8 @@ def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], obj
         workflow.prepare(case, **{name: files}, **mask, model=model, registration="none", with_change=False)
 
     lesions, known = patient / "baseline_lesion_mask.nii.gz", patient / "followup_lesion_mask.nii.gz"
+    moved = patient / "moved.tfm"
+    sitk.WriteTransform(sitk.TranslationTransform(3, (0.5, 0.0, 0.0)), str(moved))
     return {
         "prepare the baseline": lambda: prepare("baseline"),
         "prepare the follow-up": lambda: prepare("followup"),
@@ -185,64 +188,20 @@ def _steps(case: Path, patient: Path, model: Path) -> dict[str, Callable[[], obj
         "annotate again": lambda: workflow.annotate(case, lesions, slices=[0, 1]),
         "look at patches": lambda: workflow.prepare_tuning(case, [0, 1]),
         "tune": lambda: workflow.tune(case, iterations=2),
+        "learn while correcting": lambda: workflow.learn_so_far(case, lesions, [0], iterations=2),
+        "learn again": lambda: workflow.learn_so_far(case, lesions, [1], iterations=2),
         "segment": lambda: workflow.segment(case, repetitions=2),
         "evaluate": lambda: workflow.evaluate(case, known, number="0001"),
+        "judge": lambda: review.judge(case, number="0001"),
         "decide": lambda: review.decide(case, "tuned", by="a reader"),
+        "report": lambda: review.report(case, number="0001"),
+        "give an alignment": lambda: review.set_registration(case, moved),
+        "say the dates": lambda: review.set_dates(case, baseline="2020-01-01", followup="2021-01-01"),
         "go back to the base model": lambda: Case.open(case).set_current("tuned", None),
         "segment by the base model": lambda: workflow.segment(case, weights="base", repetitions=0),
         "remove a result": lambda: Case.open(case).remove_version("results", "0001"),
         "remove the tuned version": lambda: Case.open(case).remove_version("tuned", "0001"),
     }
-
-
-def observed(case: Path) -> dict[str, Any]:
-    """What a case says to whoever opens it: everything that counts, each with the hash of its files."""
-    if not case_exists(case):
-        return {
-            "examinations": {},
-            "annotation": None,
-            "tuned": {},
-            "results": {},
-            "current": {"tuned": None, "results": None},
-            "unfinished": [],
-        }
-    opened = Case.open(case)
-    annotation = None
-    if "baseline" in opened.examinations:
-        with suppress(InputError):
-            annotation = load_annotation(opened).sha256
-    return {
-        "examinations": {n: _hash(case / n, deep=False) for n in opened.examinations},
-        "annotation": annotation,
-        **{kind: {n: _hash(case / kind / n) for n in opened.versions(kind)} for kind in ("tuned", "results")},
-        "current": opened.current,
-        "unfinished": _unfinished(case),
-    }
-
-
-def _unfinished(case: Path) -> list[str]:
-    return [path.name for path in case.rglob(".*")]
-
-
-def _hash(folder: Path, *, deep: bool = True) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*") if deep else folder.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
-            digest.update(os.path.basename(path).encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _require_between(now: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Nothing is lost and nothing is half: everything is as before the step or as after it."""
-    assert now["annotation"] in (before["annotation"], after["annotation"])
-    for part in ("examinations", "tuned"):
-        for name, content in now[part].items():
-            assert content in (before[part].get(name), after[part].get(name)), f"{part} {name} is half"
-    for part in ("examinations", "tuned", "results"):
-        both = before[part].keys() & after[part].keys()
-        assert both <= now[part].keys() <= before[part].keys() | after[part].keys(), f"{part} lost"
-    for kind, number in now["current"].items():
-        assert number is None or number in now[kind], f"current {kind} points at nothing"
 
 
 def every_fault(
@@ -251,6 +210,7 @@ def every_fault(
     kind: type[Story] = Story,
     every: int = 1,
     first: int = 0,
+    only: Sequence[str] = (),
     tell: Callable[[str], None] = print,
     done: Callable[[int], None] = lambda number: None,
 ) -> Story:
@@ -258,13 +218,14 @@ def every_fault(
 
     Args:
         first: the number of the fault to go on with.
+        only: names of the steps that are done with faults, all where none is named.
         done: called with the number of each fault that was injected.
     """
     with pytest.MonkeyPatch.context() as patch, as_processes(patch) as next_process:
         story = kind(folder, patch)
         story.tell(next_process)
         for number, (name, fault, point) in enumerate(_faults(story)):
-            if number < first or (number + 1) % every:
+            if number < first or (number + 1) % every or (only and name not in only):
                 continue
             try:
                 story.fail(name, fault, point, next_process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import SimpleITK as sitk
 from cohorts import TINY_DESIGN
 from mutations import mutated_bytes
+from mutations import mutated_compressed
 from mutations import mutated_json
 from mutations import mutated_text
 from mutations import with_damaged_values
@@ -22,16 +24,28 @@ from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
+from PatientSpecificTuningLib.engine.case import layout
+from PatientSpecificTuningLib.engine.case.annotation import load_annotation
 from PatientSpecificTuningLib.engine.case.annotation import load_tuned_annotation
 from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.case.layout import LIVE_JSON
+from PatientSpecificTuningLib.engine.case.layout import live_folder
 from PatientSpecificTuningLib.engine.case.provenance import now
 from PatientSpecificTuningLib.engine.cohort.patient import CohortPatient
 from PatientSpecificTuningLib.engine.images.geometry import Grid
+from PatientSpecificTuningLib.engine.images.nifti_file import is_cut_short
 from PatientSpecificTuningLib.engine.images.scan_files import ExaminationFiles
+from PatientSpecificTuningLib.engine.images.transform_file import read_transform
+from PatientSpecificTuningLib.engine.images.volumes import read_stored
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions.alignment import TRANSFORM
 from PatientSpecificTuningLib.engine.lesions.alignment import alignment_of
+from PatientSpecificTuningLib.engine.lesions.comparison import CHANGE_MAP
 from PatientSpecificTuningLib.engine.lesions.comparison import CHANGE_TABLE
+from PatientSpecificTuningLib.engine.lesions.results import LESION_LABELS
+from PatientSpecificTuningLib.engine.live_files import read_live
+from PatientSpecificTuningLib.engine.network.prepared import IMAGES
+from PatientSpecificTuningLib.engine.network.prepared import ORGAN_MASK
 from PatientSpecificTuningLib.engine.report.content import report_content
 from PatientSpecificTuningLib.engine.report.page import html_page
 from PatientSpecificTuningLib.engine.study import experiment
@@ -65,7 +79,7 @@ VERDICT = {
 
 def finished_case_targets(folder: Path) -> list[tuple[str, Path, Damage, Callable[[], object]]]:
     """Name, file, damage and reader for each file that a report, the panel or the next step reads of a case."""
-    case = _finished(folder)
+    case = finished_case(folder)
     result, tuned = "results/0001", "tuned/0001"
     transform = case / TRANSFORM
 
@@ -94,10 +108,73 @@ def finished_case_targets(folder: Path) -> list[tuple[str, Path, Damage, Callabl
         ("panel's lesions", case / result / "lesions.csv", mutated_text, lambda: _shown(case)),
         ("panel's changes", case / result / CHANGE_TABLE, mutated_text, lambda: _shown(case)),
         ("panel's transform", transform, mutated_text, lambda: _shown(case)),
+        *_of_the_baseline(case),
+        *_images(case / result),
     ]
 
 
-def _finished(folder: Path) -> Path:
+def _of_the_baseline(case: Path) -> list[tuple[str, Path, Damage, Callable[[], object]]]:
+    """What was prepared, corrected, learned while correcting, and given by hand."""
+    baseline, given = case / "baseline", case.parent / "given"
+    given.mkdir()
+    moved = {suffix: given / f"moved{suffix}" for suffix in (".tfm", ".h5")}
+    for path in moved.values():
+        sitk.WriteTransform(sitk.TranslationTransform(3, (0.5, 0.0, 0.0)), str(path))
+    live = live_folder(case) / LIVE_JSON
+    (labels,) = layout.annotation_folder(case).glob("labels*")
+    return [
+        ("prepared images", baseline / IMAGES, mutated_bytes, lambda: _baseline(case)),
+        ("prepared organ mask", baseline / ORGAN_MASK, mutated_compressed, lambda: _baseline(case)),
+        ("corrected labels", labels, mutated_compressed, lambda: load_annotation(Case.open(case))),
+        ("live tuning", live, mutated_json, lambda: _live(case)),
+        ("panel's live tuning", live, mutated_json, lambda: _shown(case)),
+        (
+            "given alignment",
+            moved[".tfm"],
+            mutated_text,
+            lambda: review.set_registration(case, moved[".tfm"]),
+        ),
+        ("given alignment .h5", moved[".h5"], mutated_bytes, lambda: _transform(moved[".h5"])),
+    ]
+
+
+def _images(result: Path) -> list[tuple[str, Path, Damage, Callable[[], object]]]:
+    """What a report, an evaluation and the panel read of a result."""
+    return [
+        (f"result's {name}", result / name, mutated_compressed, lambda name=name: _stored(result / name))
+        for name in (LESION_LABELS, CHANGE_MAP, "probability.nii.gz")
+    ]
+
+
+def _stored(path: Path) -> None:
+    with suppress(OSError, ValueError):
+        is_cut_short(path)
+    read_stored(path)
+
+
+def _baseline(case: Path) -> None:
+    from PatientSpecificTuningLib.engine.network.prepared import open_examination
+
+    open_examination(Case.open(case), "baseline")
+
+
+def _transform(path: Path) -> None:
+    with suppress(OSError, ValueError):
+        read_transform(path)
+
+
+def _live(case: Path) -> None:
+    from PatientSpecificTuningLib.engine.live_files import kept_head
+    from PatientSpecificTuningLib.engine.network.model_choice import model_of_case
+    from PatientSpecificTuningLib.engine.network.model_folder import load_model
+
+    opened = Case.open(case)
+    kept_head(opened, {"slices": [0]}, load_model(model_of_case(opened))[1])
+    read_live(live_folder(case) / LIVE_JSON)
+
+
+def finished_case(folder: Path) -> Path:
+    """The folder of a case that went through every step; its images and labels lie beside it in `patient`."""
     patient, model = write_patient(folder / "patient"), write_tiny_model(folder / "model", lesion_bias=0.3)
     files = {
         name: {s: patient / f"{name}_{s}.nii.gz" for s in ("FLAIR", "T1")}
@@ -107,7 +184,9 @@ def _finished(folder: Path) -> Path:
     case = workflow.prepare(
         folder / "case", **files, **masks, model=model, registration="none", with_change=False
     )
-    workflow.annotate(case, patient / "baseline_lesion_mask.nii.gz", slices=[0, 1])
+    labels = patient / "baseline_lesion_mask.nii.gz"
+    workflow.learn_so_far(case, labels, [0], iterations=1)
+    workflow.annotate(case, labels, slices=[0, 1])
     workflow.tune(case, iterations=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
@@ -120,7 +199,7 @@ def _finished(folder: Path) -> Path:
 
 def _report(case: Path) -> None:
     opened = Case.open(case)
-    html_page(report_content(opened, workflow.result(opened, "0001")), [], "What changed")
+    html_page(report_content(opened, workflow.result(opened, "0001")), [], None, "What changed")
 
 
 def _head(case: Path) -> None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+from builders import blob_examination
 from builders import tiny_card
+from dicom_series import write_plain_series
 from mutations import mutated_bytes
 from mutations import mutated_compressed
 from mutations import mutated_json
 from mutations import mutated_text
+from mutations import with_damaged_values
 from patients import write_image
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import workflow
@@ -31,6 +33,7 @@ from PatientSpecificTuningLib.engine.images.scan_files import ExaminationFiles
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
+from PatientSpecificTuningLib.engine.lesions.alignment import TRANSFORM
 from PatientSpecificTuningLib.engine.lesions.change import ChangeRow
 from PatientSpecificTuningLib.engine.lesions.change import write_change_table
 from PatientSpecificTuningLib.engine.model.card import read_model_card
@@ -66,8 +69,10 @@ class Target:
 
 def targets(folder: Path) -> list[Target]:
     """All readers, with valid files in a folder."""
+    from fuzz_case_targets import finished_case
     from fuzz_case_targets import finished_case_targets
     from fuzz_case_targets import outcome_target
+    from fuzz_dicom_targets import dicom_export_targets
 
     folder.mkdir(parents=True, exist_ok=True)
     found = [
@@ -80,16 +85,25 @@ def targets(folder: Path) -> list[Target]:
         _worker(folder),
         Target("study outcome", *outcome_target(folder / "study outcome")),
     ]
-    return [*found, *(Target(*values) for values in finished_case_targets(folder / "finished"))]
+    of_cases = [*finished_case_targets(folder / "finished"), *dicom_export_targets(folder / "export")]
+    return [*found, *(Target(*values) for values in of_cases), _verbs(finished_case(folder / "verbs"))]
 
 
 def _model(folder: Path) -> list[Target]:
     from PatientSpecificTuningLib.engine.network.model_folder import load_model
+    from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
+    from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
+    from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 
+    blobs = [TrainingExamination("blobs", *blob_examination())]
+    settings, checkpoint = TrainingSettings(iterations=1), folder / "checkpoint.safetensors"
+    training = BaseTraining(tiny_card(), blobs, settings)
+    training.run(checkpoint=checkpoint)
     card, weights = write_tiny_model(folder / "card"), write_tiny_model(folder / "weights")
     return [
         Target("model card", card / "model.json", mutated_json, lambda: read_model_card(card)),
         Target("weights", weights / "weights.safetensors", mutated_bytes, lambda: load_model(weights)),
+        Target("checkpoint", checkpoint, mutated_bytes, lambda: training.load_checkpoint(checkpoint)),
     ]
 
 
@@ -206,23 +220,8 @@ def _read_all(path: Path) -> None:
 
 
 def _dicom(folder: Path) -> Target:
-    folder.mkdir()
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z in range(3):
-        image = sitk.GetImageFromArray(np.arange(30, dtype=np.int16).reshape(1, 5, 6) + z)
-        for key, value in {
-            "0008|0060": "MR",
-            "0020|000e": "1.2.3",
-            "0008|0018": f"1.2.3.{z + 1}",
-            "0020|0032": f"0\\0\\{2 * z}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(z),
-        }.items():
-            image.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{z}.dcm"))
-        writer.Execute(image)
-    return Target("DICOM", folder / "1.dcm", mutated_bytes, lambda: read_volume(folder, "FLAIR"))
+    write_plain_series(folder)
+    return Target("DICOM", folder / "001.dcm", mutated_bytes, lambda: read_volume(folder, "FLAIR"))
 
 
 def _arrays(folder: Path) -> list[Target]:
@@ -263,6 +262,39 @@ def _worker(folder: Path) -> Target:
                 worker._heard(message)
 
     return Target("worker messages", path, _mutated_messages, hear)
+
+
+def _verbs(case: Path) -> Target:
+    """What the worker is asked to do with a finished case, in other words than the panel's."""
+    path, labels = case.parent / "requests", case.parent / "patient" / "baseline_lesion_mask.nii.gz"
+    transform = case / TRANSFORM
+    requests = {
+        "learn": {"labels": str(labels), "slices": [0], "seed": 0, "criterion": "paper", "distance_mm": 10.0},
+        "set_registration": {"transform": str(transform)},
+        "decide": {"choice": "tuned", "by": "a reader", "number": "0001"},
+        "remove": {"kind": "results", "number": "0009"},
+        "evaluate": {"reference": str(labels), "number": "0001"},
+        "annotate": {"labels": str(labels), "slices": [0, 1]},
+        "propose": {"count": 2, "criterion": "gain"},
+    }
+    path.write_text(json.dumps(requests), encoding="utf-8")
+
+    def mutate(content: bytes, chance: random.Random) -> bytes:
+        verb, arguments = chance.choice(list(json.loads(content).items()))
+        return json.dumps([verb, with_damaged_values(arguments, chance)]).encode()
+
+    def ask() -> None:
+        verb, arguments = json.loads(path.read_bytes())
+        if not isinstance(arguments, dict):
+            return
+        if verb == "learn":
+            arguments["iterations"] = 1
+        # Whatever it is asked, the worker answers and goes on; only its own process must not end.
+        Worker(_Nowhere(), _Nowhere())._answer(  # type: ignore[arg-type]
+            {"id": 1, "verb": verb, "arguments": {**arguments, "case": str(case)}}
+        )
+
+    return Target("worker verbs", path, mutate, ask)
 
 
 def _mutated_messages(content: bytes, chance: random.Random) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from builders import tiny_card
+from patients import TINY_SHAPE
 from patients import write_image
 from patients import write_patient
 from patients import write_tiny_model
@@ -100,7 +101,7 @@ def many_patients(folder: Path, count: int) -> str:
 
 def many_tunings(folder: Path, count: int) -> str:
     """Tune and segment again and again in one process; the memory that this takes must not grow."""
-    case = _prepared(folder)
+    case = _prepared(folder, TINY_SHAPE)
     for number in range(1, count + 1):
         workflow.tune(case.folder, iterations=1 + number % 3, learning_rate=1e-4 / number)
         workflow.segment(case.folder, repetitions=2)
@@ -108,8 +109,8 @@ def many_tunings(folder: Path, count: int) -> str:
     return f"{count} tunings"
 
 
-def _prepared(folder: Path) -> Case:
-    patient, model = write_patient(folder / "patient"), write_tiny_model(folder / "model")
+def _prepared(folder: Path, shape: tuple[int, int, int]) -> Case:
+    patient, model = write_patient(folder / "patient", shape=shape), write_tiny_model(folder / "model")
     files = {
         name: {s: patient / f"{name}_{s}.nii.gz" for s in ("FLAIR", "T1")}
         for name in ("baseline", "followup")
@@ -122,20 +123,25 @@ def _prepared(folder: Path) -> Case:
     return case
 
 
-def slow_disk(folder: Path, megabytes_per_s: float) -> str:
-    """A whole case on a disk that takes its time for every file, and more for a large one."""
-    waited = []
+def slow_disk(folder: Path, slices: int, side: int = 240, megabytes_per_s: float = 1.0) -> str:
+    """The whole life of a case on a disk that takes its time for every file, and more for a large one."""
+    waited: list[float] = []
+    sizes: list[int] = []
 
     def wait(size: int) -> None:
+        sizes.append(size)
         waited.append(SLOW_START_S + size / 1e6 / megabytes_per_s)
         time.sleep(waited[-1])
 
     with _waiting(wait):
-        case = _prepared(folder)
+        case = _prepared(folder, (slices, side, side))
         workflow.tune(case.folder, iterations=2)
         workflow.segment(case.folder, repetitions=2)
     assert case.versions("results") == ["0001"]
-    return f"a disk of {megabytes_per_s:g} MB/s, {len(waited)} files waited {sum(waited):.1f} s"
+    return (
+        f"a disk of {megabytes_per_s:g} MB/s, case of {side} x {side} x {slices}: {sum(sizes) / 1e6:.0f} MB in {len(sizes)}"
+        f" files waited {sum(waited):.0f} s"
+    )
 
 
 @contextmanager

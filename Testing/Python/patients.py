@@ -23,19 +23,24 @@ def write_image(path: Path, array: NDArray[np.generic], spacing: tuple[float, ..
     return path
 
 
-def write_examination(folder: Path, prefix: str, *, seed: int) -> None:
-    """FLAIR, T1, brain mask and lesion mask of one tiny examination with bright lesions."""
-    images, organ, lesions = blob_examination(seed=seed)
+TINY_SHAPE = (4, 48, 44)
+
+
+def write_examination(
+    folder: Path, prefix: str, *, seed: int, shape: tuple[int, int, int] = TINY_SHAPE
+) -> None:
+    """FLAIR, T1, brain mask and lesion mask of one examination (Z, Y, X) with bright lesions, tiny by default."""
+    images, organ, lesions = blob_examination(shape=shape, seed=seed)
     for name, channel in zip(("FLAIR", "T1"), images, strict=True):
         write_image(folder / f"{prefix}_{name}.nii.gz", ((channel + 5) * 100 * organ).astype(np.float32))
     write_image(folder / f"{prefix}_brain_mask.nii.gz", organ.astype(np.uint8))
     write_image(folder / f"{prefix}_lesion_mask.nii.gz", lesions.astype(np.uint8))
 
 
-def write_patient(folder: Path, *, seed: int = 1) -> Path:
-    """A tiny patient with baseline and follow-up in one folder."""
-    write_examination(folder, "baseline", seed=seed)
-    write_examination(folder, "followup", seed=seed + 1)
+def write_patient(folder: Path, *, seed: int = 1, shape: tuple[int, int, int] = TINY_SHAPE) -> Path:
+    """A patient with baseline and follow-up in one folder, tiny by default."""
+    write_examination(folder, "baseline", seed=seed, shape=shape)
+    write_examination(folder, "followup", seed=seed + 1, shape=shape)
     return folder
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from case_state import observed
 from cohorts import tiny_study
 from cohorts import write_cohort
 from fault_story import Story
-from fault_story import observed
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.files.atomic import write_text
@@ -35,6 +35,8 @@ class StudyStory(Story):
     def _make_quick(self, patch: pytest.MonkeyPatch) -> None:
         super()._make_quick(patch)
         patch.setattr(plots, "_png", lambda figure: b"a plot")
+        for name in ("paired_lines", "box_plots", "dice_against_volume", "error_retention"):
+            patch.setattr(plots, name, lambda *_: None)
 
     def _made_steps(self) -> dict[str, Callable[[], object]]:
         manifest = write_cohort(self.folder / "cohort", patients=2)

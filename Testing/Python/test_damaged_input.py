@@ -74,11 +74,12 @@ def test_any_json_value_in_any_place_is_taken_or_refused_in_a_sentence(
 
 @pytest.mark.long
 def test_damaged_files_and_messages_end_in_one_sentence_without_crash_hang_or_writing_elsewhere(
-    tmp_path: Path,
+    readers: dict[str, tuple[Target, bytes]], tmp_path: Path
 ) -> None:
-    command = [sys.executable, str(REPOSITORY / "Testing" / "fuzz.py"), "--inside", "--minutes", "0.15"]
+    command = [sys.executable, str(REPOSITORY / "Testing" / "fuzz.py"), "--inside", "--minutes", "0.3"]
     done = subprocess.run(
         [*command, "--finds", str(tmp_path / "finds")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 finds" in done.stdout
+    assert {line.rpartition(": ")[0] for line in done.stdout.splitlines()[:-1]} == set(readers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import load_stories
@@ -17,7 +18,11 @@ import pytest
         (load_stories.many_versions, 30),
         (load_stories.many_patients, 20),
         pytest.param(load_stories.many_tunings, 3, marks=pytest.mark.long),
-        pytest.param(load_stories.slow_disk, 20, marks=pytest.mark.long),
+        pytest.param(
+            functools.partial(load_stories.slow_disk, side=48, megabytes_per_s=20.0),
+            4,
+            marks=pytest.mark.long,
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

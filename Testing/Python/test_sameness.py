@@ -6,6 +6,7 @@ import locale
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from dicom_series import write_stack
 from patients import write_patient
 from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import workflow
@@ -47,7 +49,7 @@ def _lesions(patient: Path, images: Path, suffix: str, case: Path) -> tuple[list
     workflow.prepare(
         case,
         followup={s: images / f"followup_{s}{suffix}" for s in ("FLAIR", "T1")},
-        followup_mask=images / f"followup_brain_mask{suffix}",
+        followup_mask=images / f"followup_brain_mask{suffix or '.nii.gz'}",
         model=patient.parent / "model",
         registration="none",
     )
@@ -76,6 +78,28 @@ def test_every_storage_of_a_scan_gives_the_same_lesion_table_to_the_byte(
     table, labelmap = _lesions(patient, images, suffix, tmp_path / "case")
     assert table == reference[0]
     assert sitk.Hash(labelmap) == sitk.Hash(reference[1])
+
+
+def test_a_dicom_series_gives_the_same_lesion_table_to_the_byte(patient: Path, tmp_path: Path) -> None:
+    """DICOM holds whole numbers, so both are made from the rounded image."""
+
+    def rounded(image: sitk.Image) -> sitk.Image:
+        return sitk.Cast(sitk.Round(sitk.Cast(image, sitk.sitkFloat32)), sitk.sitkInt16)
+
+    files = _converted(patient, tmp_path / "files", ".nii.gz", rounded)
+    series = tmp_path / "series"
+    series.mkdir()
+    for path in files.glob("followup_*"):
+        image = sitk.ReadImage(str(path))
+        planes, name = sitk.GetArrayFromImage(image), path.name.removesuffix(".nii.gz")
+        if name.endswith("_mask"):
+            shutil.copyfile(path, series / path.name)
+            continue
+        positions = [image.TransformIndexToPhysicalPoint((0, 0, z)) for z in range(len(planes))]
+        write_stack(series / name, planes, positions, spacing=image.GetSpacing()[:2])
+    known, _ = _lesions(patient, files, ".nii.gz", tmp_path / "case of files")
+    table, _ = _lesions(patient, series, "", tmp_path / "case of series")
+    assert table == known
 
 
 @pytest.mark.parametrize(
@@ -209,3 +233,28 @@ def test_the_same_seed_gives_the_same_head_and_on_more_threads_nearly_the_same(
     for name, values in first.items():
         assert np.array_equal(values, again[name])
         assert np.allclose(values, threaded[name], atol=TOLERANCE)
+
+
+IN_ANOTHER_PROCESS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_sameness import _tuned
+_tuned(Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.long
+def test_another_process_gives_the_same_head_and_the_same_lesions(patient: Path, tmp_path: Path) -> None:
+    arguments = [str(path) for path in (Path(__file__).parent, patient, tmp_path / "theirs")]
+    subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS, *arguments], check=True)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        head, table = _tuned(patient, tmp_path / "ours")
+    finally:
+        torch.set_num_threads(threads)
+    theirs = load_file(tmp_path / "theirs" / "tuned" / "0001" / "head.safetensors")
+    assert head.keys() == theirs.keys()
+    assert all(np.array_equal(values, theirs[name]) for name, values in head.items())
+    assert table == _table(tmp_path / "theirs" / "results" / "0001" / "lesions.csv")

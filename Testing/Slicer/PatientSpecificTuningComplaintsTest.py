@@ -61,6 +61,8 @@ class PatientSpecificTuningComplaintsTest(StoryCase):
         self.panel.go_to("correct")
         self.panel.paint()
         self.panel.press("correctedButton")
+        # Open slices start from what was learned; that is no loss.
+        self.panel.wait_until_all_is_done(60)
         drawn = self.panel.drawn()
         with self.step("no memory while learning"), self._failing("tune", self.folder / "failed"):
             self.panel.press("showResultButton")

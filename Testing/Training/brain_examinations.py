@@ -123,8 +123,31 @@ class Corrected:
         return bright | (self.normal & self.organ & ~self.lesions)
 
 
-def read_corrected(source: Source, data: Path) -> Corrected:
-    """Read one examination, bring it to the working grid and correct its bias field."""
+def read_corrected(source: Source, data: Path, cache: Path | None = None) -> Corrected:
+    """Read one examination, bring it to the working grid and correct its bias field.
+
+    Args:
+        cache: folder where what was read is kept for the next time.
+    """
+    if cache is None:
+        return _read(source, data)
+    file = cache / f"{source.name}.npz"
+    if file.is_file():
+        with np.load(file) as kept:
+            if kept["source"] == repr(source):
+                t1 = kept.get("t1")
+                arrays = (kept[name] for name in ("organ", "lesions", "normal"))
+                return Corrected(source.name, kept["flair"], t1, *arrays, tuple(kept["spacing"].tolist()))
+    scan = _read(source, data)
+    values = {name: value for name, value in vars(scan).items() if value is not None and name != "name"}
+    cache.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".part.npz")
+    np.savez(unfinished, source=repr(source), **values)
+    unfinished.replace(file)
+    return scan
+
+
+def _read(source: Source, data: Path) -> Corrected:
     folder = data / source.folder
     flair = read_volume(folder / source.flair, f"{source.name} FLAIR")
     grid = working_grid(flair, ModelCard().spacing_in_plane_mm)

@@ -3,14 +3,16 @@
 What the first recipe (`train_brain_model.py`) lacked: thick slices and a 1.5 T scanner, background that looks like a
 lesion sampled on purpose, every patient alike whatever the load, masks that reach too far, and T1 missing more often.
 An interrupted training goes on from its checkpoint in the work folder. Weights that judge patients start from weights
-that have not seen them and leave them out (--hold-out).
+that have not seen them and leave them out (--hold-out); `brain_folds.py` does that in turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.model.card import Normalization
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
+from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
 from PatientSpecificTuningLib.engine.training.base_training import TrainingProgress
 from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
@@ -46,6 +49,7 @@ CARD = ModelCard(
     name="Brain white matter lesions (FLAIR + T1)",
     missing_sequences=("T1",),
     class_weights=(1.0, 1.0),
+    tuning_learning_rate=3e-4,
     normalization=Normalization(method="tissue"),
 )
 
@@ -68,18 +72,20 @@ def settings(iterations: int, learning_rate: float) -> TrainingSettings:
     )
 
 
-def learned_examinations(data: Path, hold_out: set[str]) -> list[TrainingExamination]:
+def learned_examinations(
+    data: Path, hold_out: set[str], cache: Path | None = None
+) -> list[TrainingExamination]:
     """Real examinations in all their variants, then those with pasted lesions and those with next to none."""
     rng = np.random.default_rng(5)
     scans: list[tuple[Corrected, float]] = []
     for source in SOURCES:
         if source.name not in hold_out:
             # Three scanners count alike although most patients are of one.
-            scans.append((read_corrected(source, data), 1.5 if source.lesions else 0.5))
+            scans.append((read_corrected(source, data, cache), 1.5 if source.lesions else 0.5))
     backgrounds = {scan.name: scan for scan, _ in scans}
     for source in MS3SEG:
         if source.name not in hold_out:
-            scans += _ms3seg_scans(source, data)
+            scans += _ms3seg_scans(source, data, cache)
     real = sum(weight for _, weight in scans)
     synthetic = list(_pasted(backgrounds, data, rng))
     scans += [(scan, PASTED_PART * real / len(synthetic)) for scan in synthetic]
@@ -90,12 +96,15 @@ def learned_examinations(data: Path, hold_out: set[str]) -> list[TrainingExamina
     ]
 
 
-def _ms3seg_scans(source: Source, data: Path) -> list[tuple[Corrected, float]]:
+def _ms3seg_scans(source: Source, data: Path, cache: Path | None) -> list[tuple[Corrected, float]]:
     """As it comes, and in part with the brain mask that users without one would get."""
     if not source.organ:
-        return [(read_corrected(source, data), 1.0)]
+        return [(read_corrected(source, data, cache), 1.0)]
     own = replace(source, name=f"{source.name} own mask", organ="")
-    return [(read_corrected(source, data), 1 - OWN_MASK_PART), (read_corrected(own, data), OWN_MASK_PART)]
+    return [
+        (read_corrected(source, data, cache), 1 - OWN_MASK_PART),
+        (read_corrected(own, data, cache), OWN_MASK_PART),
+    ]
 
 
 def _pasted(backgrounds: dict[str, Corrected], data: Path, rng: np.random.Generator) -> Iterator[Corrected]:
@@ -108,41 +117,87 @@ def _pasted(backgrounds: dict[str, Corrected], data: Path, rng: np.random.Genera
             yield with_sloppy_mask(scan, rng) if whole_head and i % 2 else scan
 
 
+@dataclass(frozen=True)
+class Run:
+    """One continued training.
+
+    Attributes:
+        name: of its files in the work folder.
+        start: model folder to go on from.
+        hold_out: patients not learned from.
+        iterations: what the learning rate is planned for.
+        stop_after: iterations that are run, None for all of them.
+        keep_every: so often averaged weights are kept on the way, for curves.
+    """
+
+    name: str
+    start: Path
+    hold_out: frozenset[str]
+    iterations: int
+    learning_rate: float = 5e-4
+    stop_after: int | None = None
+    keep_every: int = 50
+
+
+def continued(run: Run, data: Path, work: Path, cache: Path | None = None) -> DualPathwayNetwork:
+    """Train to where the run ends, from its checkpoint in the work folder where there is one."""
+    chosen = settings(run.iterations, run.learning_rate)
+    last = run.stop_after or run.iterations
+    cuda = torch.cuda.is_available()
+    training = BaseTraining(
+        CARD,
+        learned_examinations(data, set(run.hold_out), cache),
+        chosen,
+        start_from=load_model(run.start)[1],
+        device="cuda" if cuda else "cpu",
+        bf16=cuda or torch.cpu._is_avx512_bf16_supported(),
+    )
+    began = time.monotonic()
+
+    def report(progress: TrainingProgress) -> None:
+        done = progress.iteration
+        if done % 10 == 0:
+            recent, seconds = progress.losses[-25:], time.monotonic() - began
+            print(
+                f"{run.name} {done} of {last}, loss {np.mean(recent):.4f}, {seconds:.0f} s since the start",
+                flush=True,
+            )
+        if done % run.keep_every == 0:
+            save_model(work / f"{run.name}-{done}", CARD, training.result())
+
+    return training.run(
+        checkpoint=work / f"{run.name}.checkpoint.safetensors",
+        every=25,
+        report=report,
+        cancelled=lambda: training.progress.iteration >= last,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoint and averaged weights")
+    parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
     parser.add_argument("--name", default="all", help="of the run, and of its folder in the work folder")
     parser.add_argument("--start", type=Path, required=True, help="model folder to go on from")
     parser.add_argument("--hold-out", nargs="*", default=[], choices=JUDGED, help="patients not learned from")
-    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--iterations", type=int, default=400, help="what the learning rate is planned for")
+    parser.add_argument("--stop-after", type=int, help="iterations that are run, all by default")
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument(
         "--keep-every", type=int, default=50, help="averaged weights kept on the way, for curves"
     )
     options = parser.parse_args()
-    chosen = settings(options.iterations, options.learning_rate)
-    cuda = torch.cuda.is_available()
-    training = BaseTraining(
-        CARD,
-        learned_examinations(options.data, set(options.hold_out)),
-        chosen,
-        start_from=load_model(options.start)[1],
-        device="cuda" if cuda else "cpu",
-        bf16=cuda or torch.cpu._is_avx512_bf16_supported(),
+    run = Run(
+        options.name,
+        options.start,
+        frozenset(options.hold_out),
+        options.iterations,
+        options.learning_rate,
+        options.stop_after,
+        options.keep_every,
     )
-
-    def report(progress: TrainingProgress) -> None:
-        done = progress.iteration
-        if done % 10 == 0:
-            recent = progress.losses[-25:]
-            print(f"{options.name} {done} of {chosen.iterations}, loss {np.mean(recent):.4f}", flush=True)
-        if done % options.keep_every == 0:
-            save_model(options.work / f"{options.name}-{done}", CARD, training.result())
-
-    checkpoint = options.work / f"{options.name}.checkpoint.safetensors"
-    network = training.run(checkpoint=checkpoint, every=25, report=report)
-    save_model(options.work / options.name, CARD, network)
+    save_model(options.work / run.name, CARD, continued(run, options.data, options.work, options.cache))
 
 
 if __name__ == "__main__":

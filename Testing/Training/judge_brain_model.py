@@ -10,6 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,11 +26,18 @@ from brain_examinations import MS3SEG
 from brain_examinations import SOURCES
 from brain_examinations import Source
 from brain_examinations import read_corrected
+from PatientSpecificTuningLib.engine.case.preparation import KEPT_FROM
 from PatientSpecificTuningLib.engine.files.atomic import write_text
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
-from PatientSpecificTuningLib.engine.network.features import compute_features
+from PatientSpecificTuningLib.engine.lesions.uncertainty import monte_carlo_dropout
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.network.features import FeatureStore
+from PatientSpecificTuningLib.engine.network.features import open_features
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
+from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
+from PatientSpecificTuningLib.engine.network.network import Head
+from PatientSpecificTuningLib.engine.network.prediction import compute_with_probability
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
@@ -43,8 +53,6 @@ NAMES = {
     "P39": "MSLesSeg P39",
     **{source.name: f"MS3SEG {source.name[2:]}" for source in MS3SEG},
 }
-# Number of slices, None for all lesion slices of the half, and settings.
-Plan = tuple[int | None, TuningSettings]
 METRICS = ("dice", "avd", "hd95", "recall", "f1")
 
 
@@ -68,30 +76,101 @@ def slices_to_tune(
     return [proposal.slice for proposal in proposals]
 
 
-def judge(source: Source, data: Path, model: Path, plans: dict[str, Plan]) -> dict:
+@dataclass(frozen=True)
+class Plan:
+    """One way to tune.
+
+    Attributes:
+        slices: number of slices, None for all lesion slices of the half.
+        learning_rate: None as the card of the model says.
+    """
+
+    slices: int | None
+    iterations: int
+    learning_rate: float | None
+
+    def settings(self, card: ModelCard) -> TuningSettings:
+        """Settings of fine-tuning for a model."""
+        rate = card.tuning_learning_rate if self.learning_rate is None else self.learning_rate
+        return TuningSettings(iterations=self.iterations, learning_rate=rate)
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where files are kept, None for nowhere.
+
+    Attributes:
+        cache: scans once their bias is corrected.
+        features: features of scans and patches, so that other plans cost little.
+        outputs: what both CNNs made of every patient, for `judge_outputs.py`.
+    """
+
+    cache: Path | None = None
+    features: Path | None = None
+    outputs: Path | None = None
+
+
+def judge(
+    source: Source, data: Path, model: Path, plans: dict[str, Plan], folders: Folders | None = None
+) -> dict:
     """Metrics of the base CNN (all slices, odd slices) and of every tuning plan (odd slices)."""
+    folders = folders or Folders()
     card, network = load_model(model)
-    scan = read_corrected(source, data)
+    scan = read_corrected(source, data, folders.cache)
     examination = scan.training_examination(card)
     images, organ, lesions = examination.images.astype(np.float32), examination.organ, examination.lesions
     odd = list(range(1, organ.shape[0], 2))
+    kept: dict[str, NDArray[np.generic]] = {}
 
     def measure(probability: NDArray[np.float32], slices: list[int] | None) -> dict:
         binary = binarize(probability, organ, card.post_processing)
         metrics = segmentation_metrics(lesions, binary, scan.spacing, slices=slices)
         return {name: getattr(metrics, name) for name in METRICS}
 
-    with TemporaryDirectory() as folder:
-        store = compute_features(network, images, organ, Path(folder) / "features.npy")
-        base = predict_probability(network.head, store)
+    def keep(name: str, head: Head, store: FeatureStore, probability: NDArray[np.float32]) -> None:
+        if folders.outputs is not None:
+            kept[name] = probability.astype(np.float16)
+            kept[f"{name}, SD"] = monte_carlo_dropout(head, store)[1].astype(np.float16)
+
+    with _kept_or_temporary(folders.features, f"{model.name}-{source.name}") as folder:
+        base, store = _seen(network, images, organ, folder)
+        keep("base", network.head, store, base)
         outcome = {"base, all slices": measure(base, None), "base": measure(base, odd)}
-        for name, (count, settings) in plans.items():
-            slices = slices_to_tune(base, organ, lesions, count)
+        for name, plan in plans.items():
+            slices = slices_to_tune(base, organ, lesions, plan.slices)
             # Patches do not depend on learning rate and iterations, so their features are computed once.
-            tuned = tune(network, images, organ, lesions, slices, settings, patch_folder=Path(folder))
-            probability = predict_probability(tuned_head(network, tuned), store)
+            tuned = tune(network, images, organ, lesions, slices, plan.settings(card), patch_folder=folder)
+            head = tuned_head(network, tuned)
+            probability = predict_probability(head, store)
+            keep(name, head, store, probability)
             outcome[name] = measure(probability, odd) | {"slices": len(slices)}
+    if folders.outputs is not None:
+        folders.outputs.mkdir(parents=True, exist_ok=True)
+        masks = {"organ": organ, "lesions": lesions, "normal": scan.normal}
+        masks |= {"image": images[0].astype(np.float16), "spacing": np.array(scan.spacing)}
+        np.savez_compressed(folders.outputs / f"{source.name}.npz", **masks, **kept)
     return outcome
+
+
+def _seen(
+    network: DualPathwayNetwork, images: NDArray[np.float32], organ: NDArray[np.bool_], folder: Path
+) -> tuple[NDArray[np.float32], FeatureStore]:
+    """Softmax of the base CNN and stored features as a case has them, from the folder where it has them already."""
+    features, seen = folder / "features.npy", folder / "base.npy"
+    if not seen.is_file():
+        np.save(seen, compute_with_probability(network, images, organ, features, kept_from=KEPT_FROM))
+    base = np.load(seen)
+    return base, open_features(features, organ & (base >= KEPT_FROM))
+
+
+@contextmanager
+def _kept_or_temporary(parent: Path | None, name: str) -> Iterator[Path]:
+    if parent is None:
+        with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    else:
+        (parent / name).mkdir(parents=True, exist_ok=True)
+        yield parent / name
 
 
 def as_markdown(results: dict[str, dict]) -> str:
@@ -120,24 +199,46 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="judge this model alone, whatever it learned from")
     parser.add_argument("--slices", nargs="*", default=["1", "2", "all"], help="numbers of corrected slices")
     parser.add_argument("--iterations", type=int, nargs="*", default=[TuningSettings().iterations])
-    parser.add_argument("--learning-rates", type=float, nargs="*", default=[TuningSettings().learning_rate])
-    parser.add_argument("--json", type=Path, help="folder for one file with the figures of each patient")
+    parser.add_argument(
+        "--learning-rates", type=float, nargs="*", default=[None], help="by default as the model's card says"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="folder for one file with the figures of each patient; what it has is kept"
+    )
+    parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
+    parser.add_argument("--features", type=Path, help="folder that keeps features, for other plans")
+    parser.add_argument(
+        "--outputs", type=Path, help="folder for softmax and its SD of each patient, for judge_outputs.py"
+    )
     options = parser.parse_args()
     torch.manual_seed(0)
     plans = planned(options.slices, options.iterations, options.learning_rates)
+    folders = Folders(options.cache, options.features, options.outputs)
     results = {}
     for source in (*SOURCES, *MS3SEG):
         if source.name in options.patients:
             model = options.model or model_without(source.name, options.models)
-            results[source.name] = judge(source, options.data, model, plans)
+            file = options.json and options.json / f"{source.name}.json"
+            results[source.name] = _known(file, model, plans)
+            if not results[source.name]:
+                results[source.name] = judge(source, options.data, model, plans, folders)
             print(as_markdown({source.name: results[source.name]}), flush=True)
-            if options.json:
+            if file:
                 figures = {"model": model.name} | results[source.name]
-                write_text(options.json / f"{source.name}.json", json.dumps(figures, indent=2) + "\n")
+                write_text(file, json.dumps(figures, indent=2) + "\n")
     print(as_markdown(results | means(results)))
 
 
-def planned(counts: list[str], iterations: list[int], rates: list[float]) -> dict[str, Plan]:
+def _known(file: Path | None, model: Path, plans: dict[str, Plan]) -> dict:
+    """Figures of this model that were computed before, empty unless those of every plan are there."""
+    if file is None or not file.is_file():
+        return {}
+    figures = json.loads(file.read_text(encoding="utf-8"))
+    same = figures.pop("model") == model.name and set(plans) <= set(figures)
+    return figures if same else {}
+
+
+def planned(counts: list[str], iterations: list[int], rates: list[float | None]) -> dict[str, Plan]:
     """Every combination, named by what differs from the default settings."""
     plans: dict[str, Plan] = {}
     for count in counts:
@@ -145,9 +246,8 @@ def planned(counts: list[str], iterations: list[int], rates: list[float]) -> dic
             for rate in rates:
                 name = f"tuned, {count} slice(s)"
                 name += f", {number} iterations" if len(iterations) > 1 else ""
-                name += f", learning rate {rate:g}" if len(rates) > 1 else ""
-                settings = TuningSettings(iterations=number, learning_rate=rate)
-                plans[name] = (None if count == "all" else int(count), settings)
+                name += f", learning rate {rate:g}" if rate is not None and len(rates) > 1 else ""
+                plans[name] = Plan(None if count == "all" else int(count), number, rate)
     return plans
 
 

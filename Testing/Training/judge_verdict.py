@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 from judge_brain_model import HELD_OUT_MODELS
+from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.verdict.verdict import SMALL_MM3
-from PatientSpecificTuningLib.engine.verdict.verdict import Found
-from PatientSpecificTuningLib.engine.verdict.verdict import count_found
+from PatientSpecificTuningLib.engine.verdict.verdict import Comparison
+from PatientSpecificTuningLib.engine.verdict.verdict import compare_found
 from PatientSpecificTuningLib.engine.verdict.verdict import is_better
 from PatientSpecificTuningLib.engine.verdict.verdict import verdict_on
 from verdict_trials import EXAMINATIONS
@@ -37,8 +38,7 @@ class Judged:
     Attributes:
         recommended: by the verdict; "unknown" where it cannot know.
         by_dice: what Dice alone on the slices left out would recommend.
-        base: of the base CNN on the other half.
-        tuned: the same of the tuned one.
+        found: what both CNNs find on the other half.
     """
 
     name: str
@@ -46,13 +46,12 @@ class Judged:
     recommended: str
     by_dice: str
     sentence: str
-    base: Found
-    tuned: Found
+    found: Comparison
 
     @property
     def gain(self) -> float:
         """Dice gained by tuning on the other half."""
-        return (self.tuned.dice or 0.0) - (self.base.dice or 0.0)
+        return (self.found.tuned.dice or 0.0) - (self.found.base.dice or 0.0)
 
     @property
     def truth(self) -> str:
@@ -64,7 +63,7 @@ class Judged:
     @property
     def balanced_truth(self) -> str:
         """The same by the verdict's own rule, lesions weighed with Dice."""
-        return "tuned" if is_better(self.base, self.tuned, TASK) else "base"
+        return "tuned" if is_better(self.found, TASK) else "base"
 
 
 def judged(name: str, slices: int, trial: Trial) -> Judged:
@@ -72,17 +71,15 @@ def judged(name: str, slices: int, trial: Trial) -> Judged:
     voxel = float(np.prod(trial.spacing))
     corrected = np.zeros_like(trial.known)
     corrected[trial.slices] = True
-    learned = (
-        count_found(trial.known & corrected, trial.base & corrected, voxel, SMALL_MM3[TASK]),
-        count_found(trial.known & corrected, trial.tuned & corrected, voxel, SMALL_MM3[TASK]),
-    )
+
+    def compared(part: NDArray[np.bool_]) -> Comparison:
+        masks = (trial.known & part, trial.base & part, trial.tuned & part)
+        return compare_found(*masks, voxel, SMALL_MM3[TASK])
+
+    learned = compared(corrected)
     verdict = verdict_on(trial.left_out, trial.known, voxel, TASK, learned=learned)
     odd = np.zeros_like(trial.known)
     odd[trial.other_half] = True
-    known = trial.known & odd
-    base, tuned = (
-        count_found(known, mask & odd, voxel, SMALL_MM3[TASK]) for mask in (trial.base, trial.tuned)
-    )
     dice = [verdict[cnn]["dice"] or 0.0 for cnn in ("base", "tuned")]
     return Judged(
         name,
@@ -90,8 +87,7 @@ def judged(name: str, slices: int, trial: Trial) -> Judged:
         verdict["recommended"] if verdict["known"] or verdict["recommended"] == "base" else "unknown",
         "tuned" if dice[1] > dice[0] else "base",
         verdict["sentence"],
-        base,
-        tuned,
+        compared(odd),
     )
 
 
@@ -127,7 +123,7 @@ def as_markdown(rows: list[Judged]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
-        base, tuned = row.base, row.tuned
+        base, tuned = row.found.base, row.found.tuned
         lines.append(
             f"| {row.name} | {row.slices} | {row.recommended} | {base.dice or 0:.3f} to {tuned.dice or 0:.3f}"
             f" | {base.found} to {tuned.found} of {base.lesions} | {base.false} to {tuned.false} |"

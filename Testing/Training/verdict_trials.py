@@ -15,6 +15,7 @@ from brain_examinations import read_corrected
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.case.annotation import Annotation
 from PatientSpecificTuningLib.engine.case.examination_record import ExaminationRecord
+from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -134,8 +135,9 @@ def _computed(source: Source, counts: list[int], data: Path, models: Path) -> It
         folder = Path(name)
         store = compute_features(network, images, organ, folder / FEATURES)
         base = predict_probability(network.head, store)
-        # Nothing of the verdict asks where the examination came from.
-        record: ExaminationRecord = None  # type: ignore[assignment]
+        grid = Grid(organ.shape[::-1], scan.spacing, (0.0, 0.0, 0.0), tuple(np.eye(3).ravel().tolist()))
+        # Nothing of the verdict asks where the examination came from; features of every voxel are kept.
+        record = ExaminationRecord({}, None, grid, grid, {})
         prepared = PreparedExamination(source.name, folder, record, images, organ, base)
         # As the panel proposes, whether they show a lesion or not, but the best one does: else nothing is learned.
         proposals = [p.slice for p in propose_slices(base, even, count=None)]

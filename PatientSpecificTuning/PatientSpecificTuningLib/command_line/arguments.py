@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..engine.case.preparation import KEPT_FROM
 from ..engine.cohort.sample_cases import sample_names
 from ..engine.model.card import MOTION_CORRECTIONS
 from ..engine.model.card import REGISTRATIONS
+from ..engine.tuning.plan import DEFAULT
+from ..engine.tuning.plan import NAMED_SETTINGS
 from ..engine.tuning.slice_proposal import CRITERIA
 from ..engine.tuning.slice_proposal import DISTANCE_MM
 from ..engine.tuning.slice_proposal import PAPER
@@ -142,6 +145,14 @@ def _preparation(command: argparse.ArgumentParser) -> None:
         help="what to do without a sequence that the model expects: stop, or fill it with zeros in both"
         " examinations where the model was trained to do without it",
     )
+    command.add_argument(
+        "--kept-from",
+        type=float,
+        default=KEPT_FROM,
+        metavar="SOFTMAX",
+        help=f"a lesion is possible where the base CNN's softmax is at least this ({KEPT_FROM:g}); 0 looks at every voxel,"
+        " as the paper does, and takes longer and more space",
+    )
 
 
 def _propose(command: argparse.ArgumentParser) -> None:
@@ -232,9 +243,14 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         help="iterations of fine-tuning, 50 to 1000; where the base CNN is far off, 500 are better",
     )
     command.add_argument(
-        "--learning-rate",
-        type=rate,
-        help="learning rate of Adam, by default as the model card says; 1e-4 in the paper",
+        "--settings",
+        choices=NAMED_SETTINGS,
+        default=DEFAULT,
+        help="by default the model card's learning rate; paper takes 1e-4 and every pixel of freshly rotated patches,"
+        " exactly as the paper, and minutes instead of seconds",
+    )
+    command.add_argument(
+        "--learning-rate", type=rate, help="learning rate of Adam, by default as --settings says"
     )
     command.add_argument(
         "--weighting",

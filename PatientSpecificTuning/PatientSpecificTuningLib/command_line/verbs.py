@@ -19,7 +19,14 @@ from ..engine.tuning.slice_proposal import in_words
 Options = argparse.Namespace
 Answer = dict[str, Any]
 # Options that say how examinations are prepared, as `command_arguments` and the engine call them.
-PREPARATION = ("model", "registration", "motion_correction", "bias_correction", "missing_sequence")
+PREPARATION = (
+    "model",
+    "registration",
+    "motion_correction",
+    "bias_correction",
+    "missing_sequence",
+    "kept_from",
+)
 
 
 def prepare(options: Options, progress: Progress | None) -> Answer:
@@ -229,6 +236,7 @@ def _preparation(options: Options) -> dict[str, Any]:
 
 def _tuning(options: Options) -> dict[str, Any]:
     return {
+        "settings": options.settings,
         "iterations": options.iterations,
         "learning_rate": options.learning_rate,
         "weighting": None if options.weighting == "none" else options.weighting,

@@ -27,6 +27,10 @@ from .origins import origin_of_tuning
 from .progress import Progress
 from .tuning.examinations import TuningExamination
 from .tuning.examinations import stacked
+from .tuning.plan import AS_IN_PAPER
+from .tuning.plan import DEFAULT
+from .tuning.plan import EVERY_PIXEL
+from .tuning.plan import NAMED_SETTINGS
 from .tuning.plan import TuningSettings
 
 if TYPE_CHECKING:
@@ -90,6 +94,7 @@ def patch_folder(case: Case) -> Path:
 def tune(
     case: CaseLike,
     *,
+    settings: str = DEFAULT,
     iterations: int = 100,
     learning_rate: float | None = None,
     weighting: str | None = None,
@@ -104,7 +109,9 @@ def tune(
     version becomes current instead.
 
     Args:
-        learning_rate: of Adam, None as the model card says; 1e-4 in the paper.
+        settings: "default", or "paper" for the paper's learning rate of 1e-4 and every pixel of patches that are
+            rotated afresh, which takes minutes.
+        learning_rate: of Adam, None as `settings` says; the default is the model card's.
         also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
             caller knows that they are of the same patient.
 
@@ -119,15 +126,16 @@ def tune(
     annotation = load_annotation(case)
     others = [opened(other) for other in also]
     _require_others(case, others)
-    settings = settings_of(
+    chosen = settings_of(
         case,
+        settings,
         iterations=iterations,
         learning_rate=learning_rate,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,
     )
-    origin = origin_of_tuning(case, annotation, settings, others)
+    origin = origin_of_tuning(case, annotation, chosen, others)
     if (number := case.made_before("tuned", origin)) is not None:
         return tuned_model(case, number)
     _card, network = load_model(model_of_case(case))
@@ -135,18 +143,33 @@ def tune(
     head = kept_head(case, origin, network)
     if head is None:
         baseline = open_examination(case, "baseline")
-        head = learned_head(case, network, baseline, annotation, settings, progress, others)
+        head = learned_head(case, network, baseline, annotation, chosen, progress, others)
     with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
         save_tuned_head(folder, head, {**origin, **making_of(start)})
     return tuned_model(case, str(case.current["tuned"]))
 
 
-def settings_of(case: Case, *, learning_rate: float | None = None, **settings: Any) -> TuningSettings:
-    """Settings of fine-tuning; without a learning rate that of the model card."""
-    if learning_rate is None:
+def settings_of(
+    case: Case, named: str = DEFAULT, *, learning_rate: float | None = None, **given: Any
+) -> TuningSettings:
+    """Settings of fine-tuning by their name, but for what is given; the default learning rate is the model card's.
+
+    Raises:
+        InputError: there are no settings of this name, or they cannot be used.
+    """
+    if named not in NAMED_SETTINGS:
+        message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
+        raise InputError(message)
+    if named == AS_IN_PAPER:
+        given = {**EVERY_PIXEL, **given}
+    elif learning_rate is None:
         learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
-    return TuningSettings(learning_rate=learning_rate, **settings)
+    return (
+        TuningSettings(**given)
+        if learning_rate is None
+        else TuningSettings(learning_rate=learning_rate, **given)
+    )
 
 
 def learned_head(

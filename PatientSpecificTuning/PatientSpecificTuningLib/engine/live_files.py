@@ -73,6 +73,7 @@ def write_live(
     with case.live_files() as folder:
         write_volume(lesions, folder / LESIONS)
         values = {**origin, "proposals": [asdict(proposal) for proposal in proposals], "head": ""}
+        values["lesions"] = content_hash([folder / LESIONS], "lesions").sha256
         if tuned is not None:
             save_head(folder, tuned)
             values["head"] = content_hash([folder / HEAD_NAME], "tuned weights").sha256
@@ -88,17 +89,34 @@ def read_live(path: Path) -> LiveTuning:
     """What live.json says.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: it is missing or damaged, or the lesions beside it are of another learning, which was interrupted.
     """
+    lesions = path.with_name(LESIONS)
     try:
         values = read_json_object(path)
-        proposals = [SliceProposal(**entry) for entry in values["proposals"]]
-        slices = json_values.entries(values["slices"], json_values.integer)
+        # Those of an earlier version of the program are not named.
+        if values.get("lesions") not in (None, content_hash([lesions], "lesions").sha256):
+            message = "other lesions"
+            raise ValueError(message)
+        proposals = json_values.entries(values["proposals"], _proposal)
+        slices = json_values.entries(values["slices"], lambda entry: json_values.integer(entry, 0))
         sha256 = json_values.text(values["annotation"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         message = f"{path} is missing or damaged; mark a slice again."
         raise InputError(message) from error
-    return LiveTuning(slices, bool(values.get("head")), path.with_name(LESIONS), tuple(proposals), sha256)
+    return LiveTuning(slices, bool(values.get("head")), lesions, proposals, sha256)
+
+
+def _proposal(entry: Any) -> SliceProposal:
+    values = json_values.fields(entry, json_values.anything)
+    return SliceProposal(
+        rank=json_values.integer(values["rank"], 1),
+        slice=json_values.integer(values["slice"], 0),
+        mean_softmax=json_values.number(values["mean_softmax"], 0, 1),
+        lesion_area_voxels=json_values.integer(values["lesion_area_voxels"], 0),
+        doubt_voxels=json_values.number(values["doubt_voxels"], 0),
+        nearest_mm=json_values.number_or_none(values["nearest_mm"]),
+    )
 
 
 def kept_head(case: Case, origin: Mapping[str, Any], network: DualPathwayNetwork) -> TunedHead | None:

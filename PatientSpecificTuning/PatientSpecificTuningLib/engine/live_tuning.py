@@ -31,6 +31,7 @@ from .origins import making_of
 from .origins import origin_of_tuning
 from .progress import Progress
 from .progress import part
+from .tuning.plan import DEFAULT
 from .tuning.slice_proposal import DISTANCE_MM
 from .tuning.slice_proposal import PAPER
 from .tuning.slice_proposal import SliceProposal
@@ -43,6 +44,7 @@ def learn_so_far(
     labels: Path | str,
     slices: Sequence[int],
     *,
+    settings: str = DEFAULT,
     iterations: int = 100,
     learning_rate: float | None = None,
     weighting: str | None = None,
@@ -57,6 +59,7 @@ def learn_so_far(
     Args:
         labels: labelmap of the baseline; only `slices` of it are learned from.
         slices: the corrected slices, by index on the working grid.
+        settings: "default" or "paper", as `tune` takes them.
         criterion: by which slices are proposed next; the paper's always goes by what the base CNN finds. How much of
             each is in doubt goes by what was learned.
 
@@ -70,8 +73,9 @@ def learn_so_far(
     case, start = opened(case), time.monotonic()
     baseline = open_examination(case, "baseline")
     annotation = annotation_of(labels_of_baseline(case, Path(labels), "lesion labelmap"), slices)
-    settings = settings_of(
+    chosen = settings_of(
         case,
+        settings,
         iterations=iterations,
         learning_rate=learning_rate,
         weighting=weighting,
@@ -81,14 +85,14 @@ def learn_so_far(
     card, network = load_model(model_of_case(case))
     organ, probability, tuned = baseline.organ_mask, baseline.base_probability, None
     if (annotation.labels & organ)[list(annotation.slices)].any():
-        tuned = learned_head(case, network, baseline, annotation, settings, part(progress, 0.0, 0.6))
+        tuned = learned_head(case, network, baseline, annotation, chosen, part(progress, 0.0, 0.6))
         head, store, rest = tuned_head(network, tuned), baseline.features(), part(progress, 0.6, 1.0)
         probability = on_best_device(lambda d: predict_probability(head, store, device=d, progress=rest))
     grid = baseline.record.working_grid
     proposals = _proposals(baseline, probability, annotation.slices, criterion, distance_mm)
     lesions = binarize(probability, organ, card.post_processing)
     shown = return_to_user_grid(lesions, grid, baseline.record.user_grid, labels=True)
-    origin = origin_of_tuning(case, annotation, settings) | making_of(start)
+    origin = origin_of_tuning(case, annotation, chosen) | making_of(start)
     return write_live(case, origin, shown, proposals, tuned)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +34,8 @@ from .tuning.plan import TuningSettings
 from .verdict.injected import injection_check
 from .verdict.leave_out import leave_slices_out
 from .verdict.verdict import SMALL_MM3
-from .verdict.verdict import Found
-from .verdict.verdict import count_found
+from .verdict.verdict import Comparison
+from .verdict.verdict import compare_found
 from .verdict.verdict import decide as decide_on
 from .verdict.verdict import verdict_on
 from .verdict.verdict import write_verdict
@@ -137,7 +138,7 @@ def _learned(
     network: DualPathwayNetwork,
     baseline: PreparedExamination,
     annotation: Annotation,
-) -> tuple[Found, Found]:
+) -> Comparison:
     """What the base CNN and the tuned version find on the corrected slices, which the latter has learned from."""
     from .network.prediction import predict_slices
     from .network.tuned_head import load_tuned_head
@@ -150,10 +151,10 @@ def _learned(
     known, voxel = annotation.labels & corrected, baseline.record.working_grid.voxel_volume_mm3
     processing, small = network.card.post_processing, SMALL_MM3[network.card.task]
     base, own = (
-        count_found(known, binarize(np.where(corrected, values, 0), corrected, processing), voxel, small)
+        binarize(np.where(corrected, values, 0), corrected, processing)
         for values in (baseline.base_probability, tuned)
     )
-    return base, own
+    return compare_found(known, base, own, voxel, small)
 
 
 def _settings(info: dict[str, Any], number: str) -> TuningSettings:
@@ -205,12 +206,19 @@ def report(
     return write_report(case, result(case, number), page, progress=progress)
 
 
-def export(case: CaseLike, folder: Path | str, *, number: str = "current") -> dict[str, str]:
+def export(
+    case: CaseLike,
+    folder: Path | str,
+    *,
+    number: str = "current",
+    images: Sequence[Path | str] | None = None,
+) -> dict[str, str]:
     """Write a result as DICOM that belongs to the study of its images: lesions.dcm and measurements.dcm.
 
     Args:
         folder: where both go; earlier ones there are replaced.
         number: "current" or the number of a result.
+        images: the DICOM files of the examination's first sequence; None where the case was prepared from their folder.
 
     Returns:
         paths by "segmentation" and "report".
@@ -219,7 +227,8 @@ def export(case: CaseLike, folder: Path | str, *, number: str = "current") -> di
         InputError: there is no such result, a package is missing, or there are no DICOM images to refer to.
     """
     case = opened(case)
-    return export_dicom(case, result(case, number), Path(folder))
+    sources = None if images is None else [Path(image) for image in images]
+    return export_dicom(case, result(case, number), Path(folder), sources)
 
 
 def _tuned_version(case: Case, number: str) -> str:

@@ -23,6 +23,7 @@ from .case.dicom_headers import header_dates
 from .case.layout import EXAMINATIONS
 from .case.layout import case_exists
 from .case.layout import remove_unfinished
+from .case.preparation import KEPT_FROM
 from .case.preparation import Channels
 from .case.preparation import Files
 from .case.preparation import PreparationOptions
@@ -74,6 +75,7 @@ def prepare(
     motion_correction: str | None = None,
     bias_correction: bool | None = None,
     missing_sequence: str = "error",
+    kept_from: float = KEPT_FROM,
     with_change: bool = True,
     progress: Progress | None = None,
 ) -> Case:
@@ -98,7 +100,10 @@ def prepare(
             as they lie; None as the model card says.
         bias_correction: N4 on or off; None as the model card says.
         missing_sequence: "error", or "zero" to do without a sequence that the model card names as dispensable.
-        with_change: also find how the examinations lie to each other, which only the table of change needs.
+        kept_from: the least softmax of the base CNN at which a lesion is possible; 0 looks at every voxel of the organ,
+            as the paper does, and takes three times as long and as much space.
+        with_change: also find how the examinations lie to each other, which only the table of change needs; here nobody
+            waits for a click to take effect.
 
     Raises:
         InputError: something cannot be used; the message says what and the way out.
@@ -114,26 +119,25 @@ def prepare(
         )
         if files is not None
     }
-    options = PreparationOptions(registration, bias_correction, missing_sequence, motion_correction)
+    options = PreparationOptions(
+        registration, bias_correction, missing_sequence, motion_correction, kept_from
+    )
     identity = model_identity(model_folder)
     inputs = examination_inputs(given, read_model_card(model_folder), options)
     known = Case.create(Path(folder), model=identity) if case_exists(Path(folder)) else None
     dates = header_dates(given, known)
-    if known is not None:
-        case = known
-        inputs = [source for source in inputs if not source.is_prepared_in(case)]
-        if not inputs:
-            return _completed(case, dates)
+    inputs = [source for source in inputs if known is None or not source.is_prepared_in(known)]
+    if known is not None and not inputs:
+        return _completed(known, dates)
     card, network = load_model(model_folder)
     done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
     case = Case.create(Path(folder), model=identity)
-    for source, preprocessed in done:
-        with case.new_examination(source.name, record_of(source, preprocessed)) as files:
-            write_examination(files, preprocessed, network, progress=within(progress, source.name))
+    for source, arrays in done:
+        with case.new_examination(source.name, record_of(source, arrays)) as files:
+            write_examination(files, arrays, network, kept_from, progress=within(progress, source.name))
     if dates:
         case.set_dates(**dates)
     if with_change and len(case.examinations) == len(EXAMINATIONS):
-        # Needed for the table of change; done here, where nobody waits for a click to take effect.
         alignment_of(case, progress=within(progress, "both"))
     return case
 

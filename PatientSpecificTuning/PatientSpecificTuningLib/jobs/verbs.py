@@ -122,6 +122,12 @@ def report(progress: Progress, case: str, number: str = "current", output: str |
     return dict(review.report(case, number=number, output=output, progress=progress))
 
 
+def export(progress: Progress, case: str, folder: str, number: str, images: list[str]) -> Answer:
+    """Write a result as DICOM beside the images that it was found in."""
+    del progress
+    return dict(review.export(case, folder, number=number, images=images))
+
+
 VERBS = {
     verb.__name__: verb
     for verb in (
@@ -139,6 +145,7 @@ VERBS = {
         decide,
         set_registration,
         report,
+        export,
     )
 }
 

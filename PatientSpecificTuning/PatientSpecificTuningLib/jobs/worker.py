@@ -58,7 +58,7 @@ class Worker:
         number, verb, arguments = (message.get(name) for name in ("id", "verb", "arguments"))
         if verb == "stop":
             _end()
-        elif not isinstance(number, int) or not isinstance(arguments, dict):
+        elif not (isinstance(number, int) and isinstance(verb, str) and isinstance(arguments, dict)):
             # One that cannot be answered must not make the worker deaf for the next.
             print(f"A request was not understood: {message}", file=sys.stderr)
         elif verb == "cancel":

@@ -12,7 +12,9 @@ from ..engine.files.resources import RESOURCES
 from ..engine.images.motion_correction import corrected_sequences
 from ..engine.model.card import ModelCard
 
-REQUIREMENTS, MOTION_REQUIREMENTS = RESOURCES / "requirements.txt", RESOURCES / "requirements-motion.txt"
+REQUIREMENTS, MOTION_REQUIREMENTS, DICOM_REQUIREMENTS = (
+    RESOURCES / f"requirements{purpose}.txt" for purpose in ("", "-motion", "-dicom")
+)
 OLDEST_TORCH = ">=2.0"
 
 
@@ -34,6 +36,16 @@ def ensurePackages(card: ModelCard, motionCorrection: str | None = None) -> None
         _install(REQUIREMENTS)
     if corrected_sequences(card, motionCorrection):
         _install(MOTION_REQUIREMENTS)
+
+
+def ensureDicomPackages() -> None:
+    """Install what writes DICOM objects.
+
+    Raises:
+        InputError: it is missing and was not installed.
+    """
+    if find_spec("highdicom") is None:
+        _install(DICOM_REQUIREMENTS)
 
 
 def _install(requirements: Path) -> None:

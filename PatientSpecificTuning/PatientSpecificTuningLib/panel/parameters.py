@@ -17,6 +17,8 @@ from slicer.parameterNodeWrapper import parameterNodeWrapper
 
 from ..engine.model.card_check import MOTION_CORRECTIONS
 from ..engine.model.card_check import REGISTRATIONS
+from ..engine.tuning.plan import DEFAULT
+from ..engine.tuning.plan import NAMED_SETTINGS
 from ..engine.tuning.slice_proposal import DISTANCE_MM
 from ..engine.tuning.slice_proposal import GAIN
 from ..engine.tuning.slice_proposal import PAPER
@@ -51,6 +53,7 @@ class PanelParameters:
     model: str
     registration: Annotated[str, Choice([BY_MODEL, *REGISTRATIONS]), Default(BY_MODEL)]
     motionCorrection: Annotated[str, Choice([BY_MODEL, *MOTION_CORRECTIONS]), Default(BY_MODEL)]
+    tuningSettings: Annotated[str, Choice(list(NAMED_SETTINGS)), Default(DEFAULT)]
     iterations: Annotated[int, WithinRange(50, 1000), Default(100)]
     criterion: Annotated[str, Choice([PAPER, GAIN]), Default(PAPER)]
     distance: Annotated[float, WithinRange(0, 100), Default(DISTANCE_MM)]

@@ -158,6 +158,22 @@ def test_the_learning_rate_is_that_of_the_card_unless_one_is_given(case: Path, c
     assert rates == [2e-3, 0.5]
 
 
+def test_the_papers_settings_are_kept_by_name(case: Path, cli: Cli) -> None:
+    assert cli("annotate", case, "--labels", case.parent / "patient" / "baseline_lesion_mask.nii.gz")[0] == 0
+    for rate in ((), ("--learning-rate", 0.5)):
+        assert cli("tune", case, "--settings", "paper", "--iterations", 1, *rate, "--quiet")[0] == 0
+    made = [Case.open(case).version_info("tuned", number)["settings"] for number in ("0001", "0002")]
+    assert [settings["learning_rate"] for settings in made] == [1e-4, 0.5]
+    for settings in made:
+        assert (
+            settings["patch_pool"] is settings["pixels_per_iteration"] is settings["pixels_per_patch"] is None
+        )
+    code, _, err = cli("tune", case, "--settings", "mine")
+    assert code == 2
+    assert "default" in err
+    assert "paper" in err
+
+
 def test_preparing_again_with_the_same_images_keeps_what_is_there(
     prepared: Path, model: Path, cli: Cli
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,26 @@ def test_a_damaged_list_is_one_sentence(case: Case, labels: Path) -> None:
         read_live(path)
     workflow.annotate(case, labels, slices=[0])
     assert workflow.tune(case, **QUICK).number == "0001"
+
+
+def test_lesions_of_another_learning_do_not_count(case: Case, labels: Path) -> None:
+    live = workflow.learn_so_far(case, labels, [0], **QUICK)
+    other = case.folder.parent / "patient" / "baseline_brain_mask.nii.gz"
+    live.lesions.write_bytes(other.read_bytes())
+    with pytest.raises(InputError, match="missing or damaged"):
+        read_live(live.lesions.with_name(LIVE_JSON))
+    assert workflow.learn_so_far(case, labels, [0], **QUICK).slices == (0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("slice", "0"), ("slice", -1), ("mean_softmax", None), ("doubt_voxels", [1])]
+)
+def test_a_proposal_of_other_values_is_one_sentence(
+    case: Case, labels: Path, name: str, value: object
+) -> None:
+    path = workflow.learn_so_far(case, labels, [0], iterations=1).lesions.with_name(LIVE_JSON)
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["proposals"][0][name] = value
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(InputError, match="missing or damaged"):
+        read_live(path)

@@ -197,6 +197,33 @@ def test_what_is_not_a_request_does_not_make_it_deaf(running) -> None:
     assert "does not know" in running.answer(running.send("dance"))["message"]
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        b'@pst {"id": 1, "verb": "cancel", "arguments": {"id": [1]}}',
+        b'@pst {"id": 1, "verb": "cancel", "arguments": {"id": {}}}',
+        b'@pst {"id": 1, "verb": "cancel", "arguments": [1]}',
+        b'@pst {"id": [1], "verb": "hello", "arguments": {}}',
+        b'@pst {"id": 1, "verb": "hello", "arguments": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"@pst " + b"9" * 10_000,
+        b'@pst {"id": ' + b"9" * 10_000 + b', "verb": "hello", "arguments": {}}',
+        b"@pst \xff\xfe\x00",
+    ],
+    ids=lambda message: message[:60].decode("latin-1"),
+)
+def test_no_message_makes_it_deaf_or_keeps_it_alive(message: bytes) -> None:
+    started = RunningWorker()
+    started.process.stdin.write(message + b"\n")
+    assert "does not know" in started.answer(started.send("dance"))["message"]
+    assert started.end() == 0
+
+
+@pytest.mark.parametrize("verb", [None, 3, [], {}])
+def test_a_verb_that_is_no_word_is_not_understood_and_the_next_is_answered(running, verb: object) -> None:
+    running.process.stdin.write(messages.encode({"id": 0, "verb": verb, "arguments": {}}))
+    assert "does not know" in running.answer(running.send("dance"))["message"]
+
+
 def test_it_ends_when_it_is_told_to_stop() -> None:
     started = RunningWorker()
     started.send("stop")

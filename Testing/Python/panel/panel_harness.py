@@ -100,6 +100,15 @@ class Work:
             mask = slicer.util.loadLabelVolume(str(files / f"{examination}_brain_mask.nii.gz"))
             setattr(self.parameters, f"{examination}Mask", mask)
 
+    def finish_tiny_patient(self) -> None:
+        """Bring a tiny patient to the third step: prepared, corrected on one slice, tuned and segmented."""
+        self.choose_tiny_patient()
+        self.logic.start(waitForCompletion=True)
+        self.logic.showStep("correct")
+        self.draw(self.state.corrections.rows[0].slice)
+        self.logic.markCorrected()
+        self.logic.tune(waitForCompletion=True)
+
     def draw(self, position: int) -> None:
         """Draw a square on one slice, as the user does in the Segment Editor."""
         import slicer

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import SimpleITK as sitk
@@ -22,12 +24,7 @@ def _application():
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """A tiny patient, corrected on one slice, tuned and segmented; tests leave it as it is."""
     work = Work(tmp_path_factory.mktemp("finished"), DirectClient())
-    work.choose_tiny_patient()
-    work.logic.start(waitForCompletion=True)
-    work.logic.showStep("correct")
-    work.draw(work.state.corrections.rows[0].slice)
-    work.logic.markCorrected()
-    work.logic.tune(waitForCompletion=True)
+    work.finish_tiny_patient()
     yield work
     work.close()
 
@@ -99,11 +96,51 @@ def test_a_name_without_an_ending_gets_that_of_the_chosen_kind(finished: Work, t
     assert (tmp_path / "lesions.seg.nrrd").is_file()
 
 
+def test_only_a_follow_up_of_slicers_dicom_module_can_be_saved_as_dicom(
+    finished: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slicer
+    from PatientSpecificTuningLib.engine.errors import InputError
+
+    with pytest.raises(InputError, match="was not loaded with Slicer's DICOM module"):
+        finished.logic.exportDicom(str(tmp_path))
+    node = finished.parameters.followupFirst
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.1 1.2.2")
+    node.GetImageData().Modified()
+    finished.logic.changed()
+    database = SimpleNamespace(fileForInstance=lambda instance: "" if instance == "1.2.2" else "a.dcm")
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    with pytest.raises(InputError, match="no longer has all images of the follow-up"):
+        finished.logic.exportDicom(str(tmp_path))
+    node.RemoveAttribute("DICOM.instanceUIDs")
+    node.GetImageData().Modified()
+    finished.logic.changed()
+
+
 @pytest.mark.parametrize("export", ["exportLesions", "exportTable"])
 def test_what_cannot_be_written_is_said(finished: Work, tmp_path: Path, export: str) -> None:
     finished.logic.guarded(getattr(finished.logic, export))(str(tmp_path / "no such folder" / "x.csv"))
     assert "cannot be written (there is no such folder)" in finished.state.message.text
     assert finished.state.message.kind == "failure"
+
+
+@pytest.mark.parametrize("name", ["lesions.nii.gz", "lesions.nrrd", "lesions.seg.nrrd", "table.csv"])
+def test_a_file_that_cannot_be_replaced_completely_stays_as_it_was(
+    finished: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from PatientSpecificTuningLib.engine.files import atomic
+
+    export = finished.logic.exportTable if name.endswith(".csv") else finished.logic.exportLesions
+    (tmp_path / name).write_bytes(b"of yesterday")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "replace", full)
+    finished.logic.guarded(export)(str(tmp_path / name))
+    assert finished.state.message.kind == "failure"
+    assert "disk is full" in finished.state.message.text
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"of yesterday"}
 
 
 def test_the_exported_table_holds_every_row_with_its_places(finished: Work, tmp_path: Path) -> None:

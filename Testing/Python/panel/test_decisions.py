@@ -22,13 +22,8 @@ def _application():
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """A tiny patient, corrected on one slice, tuned and segmented without uncertainty."""
     work = Work(tmp_path_factory.mktemp("finished"), DirectClient())
-    work.choose_tiny_patient()
     work.parameters.repetitions = 0
-    work.logic.start(waitForCompletion=True)
-    work.logic.showStep("correct")
-    work.draw(work.state.corrections.rows[0].slice)
-    work.logic.markCorrected()
-    work.logic.tune(waitForCompletion=True)
+    work.finish_tiny_patient()
     yield work
     work.close()
 
@@ -46,6 +41,19 @@ def test_the_base_cnn_is_kept_and_the_tuned_one_taken_back_by_whom_the_record_na
     review = finished.state.review
     assert next(v for v in review.versions if v.number == review.shown).tuned == review.decidable
     assert review.decided == "tuned"
+
+
+def test_a_verdict_that_newer_work_ended_is_asked_for_again(finished: Work) -> None:
+    number = finished.state.review.decidable
+    verdict = Path(finished.state.caseFolder) / "tuned" / number / "verdict.json"
+    verdict.unlink()
+    finished.logic.changed()
+    finished.logic.workAhead()
+    assert verdict.is_file()
+    assert finished.client.requests[-1] == ("judge", {"case": finished.state.caseFolder, "number": number})
+    asked = len(finished.client.requests)
+    finished.logic.workAhead()
+    assert "judge" not in [verb for verb, _arguments in finished.client.requests[asked:]]
 
 
 def test_an_alignment_that_is_not_looked_at_cannot_be_used(finished: Work) -> None:

@@ -22,6 +22,7 @@ class ExaminationRecord:
         user_grid: the grid of the first sequence as the user gave it; results return to it.
         settings: the options of the preparation.
         notes: sentences for the user, such as that the organ mask was estimated.
+        kept_from: the least softmax of the base CNN at which a voxel's features are kept.
     """
 
     sequences: dict[str, ContentHash]
@@ -30,6 +31,7 @@ class ExaminationRecord:
     user_grid: Grid
     settings: dict[str, Any]
     notes: tuple[str, ...] = ()
+    kept_from: float = 0.0
 
     def same_input(self, other: ExaminationRecord) -> bool:
         """Whether both were made from the same content with the same settings."""
@@ -50,6 +52,7 @@ class ExaminationRecord:
             "user_grid": self.user_grid.to_dict(),
             "settings": self.settings,
             "notes": list(self.notes),
+            "kept_from": self.kept_from,
         }
 
     @classmethod
@@ -69,6 +72,8 @@ class ExaminationRecord:
             user_grid=Grid.from_dict(values["user_grid"]),
             settings=json_values.fields(values["settings"], json_values.anything),
             notes=json_values.entries(values["notes"], json_values.text),
+            # Cases of earlier versions keep the features of every voxel of the organ.
+            kept_from=json_values.number(values.get("kept_from", 0.0), 0, 1),
         )
 
 

@@ -33,6 +33,8 @@ from ..progress import Progress
 from .case import Case
 from .examination_record import ExaminationRecord
 
+# A sixth of the voxels: hardly any lesion that a tuned CNN finds lies below, and some of what it makes up does.
+KEPT_FROM = 1e-3
 Files = ExaminationFiles | Mapping[str, Path | str | Sequence[Path | str]]
 Channels = Mapping[str, Sequence[int]]
 
@@ -47,12 +49,20 @@ class PreparationOptions:
         motion_correction: "groupwise" for the first sequence, "none" for no sequence, None as the model card says.
         bias_correction: N4 on or off, None as the model card says.
         missing_sequence: "error", or "zero" to fill a sequence with zeros that the card names as dispensable.
+        kept_from: the least softmax of the base CNN at which a voxel's features are kept; no CNN tuned on top of them
+            finds a lesion where it is lower. 0 keeps all, as the paper does.
     """
 
     registration: str | None = None
     bias_correction: bool | None = None
     missing_sequence: str = "error"
     motion_correction: str | None = None
+    kept_from: float = KEPT_FROM
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.kept_from < 1:
+            message = f"Features cannot be kept from a softmax of {self.kept_from:g} on; give a number from 0 to below 1."
+            raise InputError(message)
 
 
 @dataclass(frozen=True)
@@ -286,4 +296,5 @@ def record_of(source: ExaminationInput, result: Preprocessed) -> ExaminationReco
         user_grid=result.user_grid,
         settings=source.settings,
         notes=tuple(result.notes),
+        kept_from=source.options.kept_from,
     )

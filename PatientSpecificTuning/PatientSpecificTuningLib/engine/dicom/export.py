@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -13,7 +15,9 @@ import SimpleITK as sitk
 from ..case.case import Case
 from ..case.provenance import source_hash
 from ..errors import InputError
+from ..files.atomic import remove
 from ..files.atomic import replace_when_complete
+from ..files.tables import read_table
 from ..images.volumes import read_labelmap
 from ..lesions.results import LESION_LABELS
 from ..lesions.results import LESION_TABLE
@@ -31,12 +35,18 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 SEGMENTATION, REPORT = "lesions.dcm", "measurements.dcm"
+LONGEST_REASON = 200
 
 
-def export_dicom(case: Case, result: Result, folder: Path) -> dict[str, str]:
+def export_dicom(
+    case: Case, result: Result, folder: Path, images: Sequence[Path] | None = None
+) -> dict[str, str]:
     """Write lesions.dcm (DICOM Segmentation) and measurements.dcm (TID 1500) into a folder.
 
     Both belong to the study of the images and refer to them; patient and study are taken from their headers.
+
+    Args:
+        images: the DICOM files of the first sequence; None where the case was prepared from their folder.
 
     Returns:
         paths by "segmentation" and "report".
@@ -49,44 +59,70 @@ def export_dicom(case: Case, result: Result, folder: Path) -> dict[str, str]:
     import highdicom as hd
 
     examination = str(result.run["examination"])
-    images = source_images(case.record(examination), examination)
+    with _odd_headers_told(examination):
+        sources = source_images(case.record(examination), examination, images)
     labels = sitk.GetArrayFromImage(read_labelmap(result.folder / LESION_LABELS, "lesion numbers"))
     rows = _lesion_rows(result.folder / LESION_TABLE)
     if not rows:
         message = f"Result {result.number} shows no lesion, which a DICOM segmentation cannot say; there is nothing to export."
         raise InputError(message)
-    if len(rows) != labels.max(initial=0) or labels.shape[0] != len(images):
+    if len(rows) != labels.max(initial=0) or labels.shape[0] != len(sources):
         message = f"The lesion table of result {result.number} does not belong to its lesions; segment again."
         raise InputError(message)
     tuned = result.run["tuned"]
     cnn = "base CNN" if tuned is None else f"patient-specific CNN, version {tuned}"
     made = Made(read_model_card(model_of_case(case)).organ, cnn, source_hash())
     identifiers = [str(hd.UID()) for _ in rows]
-    segmentation = lesion_segmentation(images, labels.astype(np.int32), identifiers, made)
     changes = _changes(result)
-    report = lesion_measurements(images, segmentation, rows, changes, identifiers, made)
     written = {"segmentation": folder / SEGMENTATION, "report": folder / REPORT}
-    for path, dataset in zip(written.values(), (segmentation, report), strict=True):
-        _write(dataset, path)
+    with _odd_headers_told(examination):
+        segmentation = lesion_segmentation(sources, labels.astype(np.int32), identifiers, made)
+        report = lesion_measurements(sources, segmentation, rows, changes, identifiers, made)
+        _write(segmentation, written["segmentation"], report, written["report"])
     return {name: str(path) for name, path in written.items()}
 
 
-def _write(dataset: Dataset, path: Path) -> None:
-    with replace_when_complete(path) as temporary:
-        dataset.save_as(temporary)
+@contextmanager
+def _odd_headers_told(examination: str) -> Iterator[None]:
+    """Headers of scanners hold what no standard allows, which the libraries notice in as many ways as they read it.
+
+    Raises:
+        InputError: the block met such a header.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        message = (
+            f"The headers of the {examination}'s DICOM images cannot be referred to ({reason}); export the series again, or"
+            " use the files of the result as they are."
+        )
+        raise InputError(message) from error
+
+
+def _write(segmentation: Dataset, segmentation_path: Path, report: Dataset, report_path: Path) -> None:
+    with (
+        replace_when_complete(report_path) as report_file,
+        replace_when_complete(segmentation_path) as segmentation_file,
+    ):
+        report.save_as(report_file)
+        segmentation.save_as(segmentation_file)
+        # An earlier report must not stand beside a segmentation that it does not refer to.
+        remove(report_path)
 
 
 def _lesion_rows(path: Path) -> list[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
-            if any(row["volume_mm3"] is None for row in rows):
-                message = "a lesion without a volume"
-                raise ValueError(message)
-            return rows
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        rows = [{name: _number(text) for name, text in row.items()} for row in read_table(path)]
+        if any(row["volume_mm3"] is None for row in rows):
+            message = "a lesion without a volume"
+            raise ValueError(message)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path} is missing or damaged; segment again."
         raise InputError(message) from error
+    return rows
 
 
 def _changes(result: Result) -> dict[int, dict[str, Any]]:

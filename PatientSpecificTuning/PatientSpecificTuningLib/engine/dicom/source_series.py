@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,25 @@ _TOLERANCE_MM = 0.1
 NEEDED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID")
 
 
-def source_images(record: ExaminationRecord, name: str) -> list[Dataset]:
+def source_images(record: ExaminationRecord, name: str, files: Sequence[Path] | None = None) -> list[Dataset]:
     """Headers of the images of an examination's first sequence, one for each slice of its grid.
 
+    Args:
+        files: the DICOM files that the sequence was made from; None where the case was prepared from their folder.
+
     Raises:
-        InputError: the sequence was no DICOM folder, is gone or was changed since, or its headers do not tell what a
-            DICOM object must refer to.
+        InputError: the sequence was no DICOM folder, is gone or was changed since, the files are of another place, or
+            their headers do not tell what a DICOM object must refer to.
     """
+    if files is None:
+        files = _prepared_from(record, name)
+    if not files:
+        message = f"There are no DICOM images of the {name} to refer to; import its series again."
+        raise InputError(message)
+    return _in_order([_header(Path(file)) for file in files], record.user_grid, Path(files[0]).parent)
+
+
+def _prepared_from(record: ExaminationRecord, name: str) -> list[Path]:
     sequence, content = next(iter(record.sequences.items()))
     folder = Path(content.files[0])
     if len(content.files) != 1 or not folder.is_dir():
@@ -39,8 +52,7 @@ def source_images(record: ExaminationRecord, name: str) -> list[Dataset]:
     if content_hash([folder], f"{name} {sequence}").sha256 != content.sha256:
         message = f"The DICOM folder {folder} is not as it was when the {name} was prepared; restore it, or prepare a new case."
         raise InputError(message)
-    files = dicom_volumes(folder, f"{name} {sequence}")[0]
-    return _in_order([_header(Path(file)) for file in files], record.user_grid, folder)
+    return [Path(file) for file in dicom_volumes(folder, f"{name} {sequence}")[0]]
 
 
 def _header(file: Path) -> Dataset:
@@ -70,7 +82,7 @@ def _in_order(headers: list[Dataset], grid: Grid, folder: Path) -> list[Dataset]
         if off > _TOLERANCE_MM or (header.Rows, header.Columns) != grid.shape[1:]:
             break
         slices[round(z)] = header
-    if sorted(slices) != list(range(grid.shape[0])):
+    if sorted(slices) != list(range(len(headers))) or len(headers) != grid.shape[0]:
         message = f"The images in {folder} do not lie on the grid of the result; prepare a new case."
         raise InputError(message)
     return [slices[z] for z in range(grid.shape[0])]

@@ -40,18 +40,14 @@ def replace_when_complete(path: Path, *, parents: bool = True) -> Iterator[Path]
     path = Path(path)
     temporary = temporary_beside(path)
     try:
-        if parents:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers([path.parent], of=path.name)
-        yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
-        replace(temporary, path)
-    except OSError as error:
-        sentence = write_problem(error, path)
-        if sentence is None:
-            raise
-        raise InputError(sentence) from error
+        with write_errors_told(path):
+            if parents:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers([path.parent], of=path.name)
+            yield temporary
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -79,10 +75,32 @@ def move(source: Path, target: Path) -> None:
     Raises:
         InputError: the folder cannot be written to.
     """
-    try:
+    with write_errors_told(target):
         replace(source, target)
+
+
+def remove(path: Path) -> None:
+    """Delete a file that may be gone already.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    with write_errors_told(path):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_errors_told(path: Path) -> Iterator[None]:
+    """While the block writes to `path`, an error that the user can do something about becomes one sentence.
+
+    Raises:
+        InputError: what `write_problem` says.
+        OSError: any other error of the block, as it is.
+    """
+    try:
+        yield
     except OSError as error:
-        sentence = write_problem(error, target)
+        sentence = write_problem(error, path)
         if sentence is None:
             raise
         raise InputError(sentence) from error
@@ -119,10 +137,5 @@ def make_folder(folder: Path, *, parents: bool = False) -> None:
     Raises:
         InputError: it cannot be made.
     """
-    try:
+    with write_errors_told(folder):
         folder.mkdir(parents=parents, exist_ok=True)
-    except OSError as error:
-        sentence = write_problem(error, folder)
-        if sentence is None:
-            raise
-        raise InputError(sentence) from error

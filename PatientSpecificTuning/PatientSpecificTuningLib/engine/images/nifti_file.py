@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import BinaryIO
 import numpy as np
 
 _GZIP = b"\x1f\x8b"
+# How long the content of a compressed file is, modulo 2^32, stands at its end.
+_LENGTH = struct.Struct("<I")
 _PIECE = 1 << 20
 # Writers may pad a file; what goes on for longer is no image.
 _MOST_BEHIND = 16 << 20
@@ -87,6 +90,20 @@ def nifti_problem(path: Path, *, look_at_values: bool = True) -> str:
         return "is not complete"
     except (zlib.error, gzip.BadGzipFile):
         return "is damaged"
+
+
+def is_cut_short(path: Path) -> bool:
+    """Whether a compressed NIfTI file, as this program writes it, ends too early: its last bytes tell in no time.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no NIfTI file.
+    """
+    header = read_nifti_header(path)
+    with open(path, "rb") as file:
+        file.seek(-_LENGTH.size, os.SEEK_END)
+        (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+    return bool(length != (header.start + header.bytes) % 2**32)
 
 
 def _problem_of_values(stream: BinaryIO, header: NiftiHeader, finite: Callable[[bytes], bool]) -> str:

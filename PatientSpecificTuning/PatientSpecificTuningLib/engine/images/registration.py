@@ -25,7 +25,7 @@ SMALLEST_GAIN = 0.02
 LEAST_OVERLAP = 0.25
 MARGIN_MM = 10.0
 # More samples only take longer to say which of two transforms is better.
-MOST_COMPARED = 1_500_000
+MOST_COMPARED = 500_000
 _SEED = 1
 _RIGID_ITERATIONS = 150
 _BSPLINE_ITERATIONS = 40

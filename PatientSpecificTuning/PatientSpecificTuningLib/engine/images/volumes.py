@@ -119,6 +119,28 @@ def read_labelmap(path: Path, name: str) -> sitk.Image:
     return functools.reduce(sitk.Or, labels)
 
 
+def read_stored(path: Path) -> sitk.Image:
+    """Read an image that belongs to a result, with its own kind of values.
+
+    Returns:
+        3D image with one value for each voxel.
+
+    Raises:
+        InputError: missing, incomplete, damaged, or another kind of image.
+    """
+    try:
+        image = _read(path, "image")[0]
+    except InputError as error:
+        raise InputError(_not_stored(path)) from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(_not_stored(path))
+    return image
+
+
+def _not_stored(path: Path) -> str:
+    return f"{path} is missing or damaged; remove this version and segment again."
+
+
 @decimal_points()
 def write_volume(image: sitk.Image, path: Path, *, compress: bool = True) -> None:
     """Write an image, complete or not at all; the format follows the suffix.

@@ -18,6 +18,7 @@ from ..files.tables import write_table
 from ..images.geometry import Grid
 from ..images.geometry import resample_labelmap
 from ..images.volumes import read_labelmap
+from ..images.volumes import read_stored
 from ..images.volumes import write_volume
 from ..lesions.results import DETECTION_TABLE
 from ..lesions.results import Result
@@ -94,11 +95,11 @@ def _task(case: Case) -> str:
 def _write_detections(folder: Path, result: Result, match: Match, grid: Grid) -> None:
     image = grid.image(match.outcome())
     write_volume(image, folder / result.detections.name)
-    probability = sitk.GetArrayFromImage(sitk.ReadImage(str(result.probability)))
+    probability = sitk.GetArrayFromImage(read_stored(result.probability))
     # Without repetitions the deviation is not available, which is not the same as certain.
     deviation = np.full(probability.shape, np.nan, dtype=np.float32)
     if result.uncertainty is not None:
-        deviation = sitk.GetArrayFromImage(sitk.ReadImage(str(result.uncertainty)))
+        deviation = sitk.GetArrayFromImage(read_stored(result.uncertainty))
     to_world = image.TransformContinuousIndexToPhysicalPoint
     rows = detection_table(match, grid.voxel_volume_mm3, to_world, probability, deviation)
     write_table(rows, DetectionRow, folder / DETECTION_TABLE)

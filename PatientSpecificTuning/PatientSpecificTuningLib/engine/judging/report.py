@@ -15,6 +15,7 @@ from ..images.geometry import Grid
 from ..images.geometry import resample
 from ..images.geometry import resample_labelmap
 from ..images.volumes import read_labelmap
+from ..images.volumes import read_stored
 from ..lesions.results import Result
 from ..model.card import read_model_card
 from ..network.model_choice import model_of_case
@@ -129,4 +130,4 @@ def _mask(path: Path, grid: Grid) -> NDArray[np.bool_]:
 
 
 def _values(path: Path, grid: Grid) -> NDArray[np.float32]:
-    return sitk.GetArrayFromImage(resample(sitk.ReadImage(str(path)), grid))
+    return sitk.GetArrayFromImage(resample(read_stored(path), grid))

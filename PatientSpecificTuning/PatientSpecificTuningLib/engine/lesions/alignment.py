@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import SimpleITK as sitk
 from ..case.case import Case
 from ..errors import InputError
 from ..files import json_values
+from ..files.atomic import remove
 from ..files.atomic import replace_when_complete
 from ..files.atomic import write_text
 from ..files.content_hash import content_hash
@@ -31,6 +33,9 @@ from ..progress import Progress
 
 TRANSFORM = "baseline_to_followup.tfm"
 QUALITY = "baseline_to_followup.json"
+# A comment in the file of the transform, so that neither is ever replaced without the other.
+_GIVEN = re.compile(rb"^#Given ([0-9a-f]{64})\s*$", re.MULTILINE)
+_HEAD_BYTES = 300
 _MEASURED, _MOVED = (
     ("organ_overlap", "edge_distance_mm", "edge_distance_95_mm"),
     ("shift_mm", "rotation_degrees"),
@@ -39,10 +44,15 @@ _MEASURED, _MOVED = (
 
 @dataclass(frozen=True)
 class Alignment:
-    """A transform from points of the follow-up to points of the baseline, and how well it brings them together."""
+    """A transform from points of the follow-up to points of the baseline, and how well it brings them together.
+
+    Attributes:
+        given: SHA-256 of the file that was given by hand, None where the transform was found.
+    """
 
     transform: sitk.Transform
     quality: RegistrationQuality
+    given: str | None
 
 
 def alignment_of(case: Case, *, progress: Progress | None = None) -> Alignment:
@@ -51,21 +61,28 @@ def alignment_of(case: Case, *, progress: Progress | None = None) -> Alignment:
     Raises:
         InputError: an examination is not prepared, or they cannot be brought together.
     """
-    path = case.folder / TRANSFORM
-    transform, quality = _kept_transform(path), _known_quality(case)
+    if (known := _known(case)) is not None:
+        return known
+    transform, given = _kept_transform(case.folder / TRANSFORM), given_transform(case)
     if transform is None:
         # One that is damaged is found anew.
-        transform, quality = _found(case, progress), None
-        _write(transform, path)
-    if quality is None:
-        quality = _measured(case, transform)
-        _keep(case, quality, given_transform(case))
-    return Alignment(transform, quality)
+        transform, given = _found(case, progress), None
+    alignment = Alignment(transform, _measured(case, transform), given)
+    with case.alone():
+        # Somebody may have given one since, which counts.
+        if (known := _known(case)) is not None:
+            return known
+        _keep(case, alignment)
+    return alignment
 
 
 def given_transform(case: Case) -> str | None:
     """SHA-256 of the transform that was given by hand, None where it was found."""
-    value = _kept(case).get("given")
+    with suppress(OSError), open(case.folder / TRANSFORM, "rb") as file:
+        if found := _GIVEN.search(file.read(_HEAD_BYTES)):
+            return found[1].decode("ascii")
+    # Earlier versions of the program said it here alone.
+    value = _kept_quality(case).get("given")
     return None if value is None else str(value)
 
 
@@ -83,8 +100,8 @@ def give_transform(case: Case, path: Path | None) -> RegistrationQuality:
         )
         raise InputError(message)
     given = None if path is None else content_hash([path], "transform").sha256
-    _write(transform, case.folder / TRANSFORM)
-    _keep(case, quality, given)
+    with case.alone():
+        _keep(case, Alignment(transform, quality, given))
     return quality
 
 
@@ -106,11 +123,23 @@ def _kept_transform(path: Path) -> sitk.Transform | None:
     return None
 
 
+def _keep(case: Case, alignment: Alignment) -> None:
+    """Put an alignment in the place of the one that was there; call it only while the case is locked."""
+    # What is known of the earlier transform goes first, so that it is never said of this one.
+    remove(case.folder / QUALITY)
+    _write(alignment, case.folder / TRANSFORM)
+    values = {**alignment.quality.as_dict(), "given": alignment.given}
+    write_text(case.folder / QUALITY, json.dumps(values, indent=2) + "\n")
+
+
 @decimal_points()
-def _write(transform: sitk.Transform, path: Path) -> None:
+def _write(alignment: Alignment, path: Path) -> None:
     with replace_when_complete(path, parents=False) as temporary:
         try:
-            sitk.WriteTransform(transform, str(temporary))
+            sitk.WriteTransform(alignment.transform, str(temporary))
+            if alignment.given is not None:
+                head, _, rest = temporary.read_bytes().partition(b"\n")
+                temporary.write_bytes(b"\n".join((head, f"#Given {alignment.given}".encode("ascii"), rest)))
             read_transform(temporary)
         except (RuntimeError, OSError, ValueError) as error:
             message = f"{path.name} cannot be written to {path.parent}; free some space and run again."
@@ -136,20 +165,22 @@ def _organ(examination: PreparedExamination) -> sitk.Image:
     return examination.record.working_grid.image(examination.organ_mask.astype(np.uint8))
 
 
-def _keep(case: Case, quality: RegistrationQuality, given: str | None) -> None:
-    values = {**quality.as_dict(), "given": given}
-    write_text(case.folder / QUALITY, json.dumps(values, indent=2) + "\n")
+def _known(case: Case) -> Alignment | None:
+    """What the case knows; None where it knows only a part of it, or none."""
+    transform, quality = _kept_transform(case.folder / TRANSFORM), _quality_of(_kept_quality(case))
+    if transform is None or quality is None:
+        return None
+    return Alignment(transform, quality, given_transform(case))
 
 
-def _kept(case: Case) -> dict[str, Any]:
+def _kept_quality(case: Case) -> dict[str, Any]:
     try:
         return read_json_object(case.folder / QUALITY)
     except (OSError, ValueError):
         return {}
 
 
-def _known_quality(case: Case) -> RegistrationQuality | None:
-    kept = _kept(case)
+def _quality_of(kept: dict[str, Any]) -> RegistrationQuality | None:
     try:
         values: dict[str, Any] = {name: json_values.number_or_none(kept[name]) for name in _MEASURED}
         moved = {name: json_values.number(kept[name]) for name in _MOVED}

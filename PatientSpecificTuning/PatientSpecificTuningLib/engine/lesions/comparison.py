@@ -100,6 +100,7 @@ def write_comparison(
         "sure_change": _counts([row.change for row in change.rows if row.sure]),
         "change_volumes": _volumes(change.rows, change.map, grid),
         "registration": {**quality, "border_error_mm": settings.border_error_mm},
+        "given_transform": earlier.alignment.given,
         "applied_change_settings": asdict(settings),
         "dates": comparison.dates.as_dict(),
         "plain_change": _counts([row.change for row in plain]),

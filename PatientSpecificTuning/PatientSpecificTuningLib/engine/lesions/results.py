@@ -18,6 +18,7 @@ from ..files import json_values
 from ..files.atomic import write_text
 from ..images.geometry import Grid
 from ..images.geometry import return_to_user_grid
+from ..images.volumes import read_stored
 from ..images.volumes import write_volume
 from ..network.seed import LARGEST_SEED
 from .comparison import BASELINE_LABELS
@@ -210,7 +211,7 @@ def add_uncertainty(
     """
     returned = return_to_user_grid(deviation, *grids, labels=False)
     write_volume(returned, folder / UNCERTAINTY)
-    labels, probability = lesion_numbers(result), _read_back(result.probability)
+    labels, probability = lesion_numbers(result), sitk.GetArrayFromImage(read_stored(result.probability))
     _write_table(folder, labels, probability, sitk.GetArrayFromImage(returned), grids[1], extent)
     write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
 
@@ -221,15 +222,7 @@ def lesion_numbers(result: Result) -> NDArray[np.int32]:
     Raises:
         InputError: the file is missing or damaged.
     """
-    return _read_back(result.folder / LESION_LABELS).astype(np.int32)
-
-
-def _read_back(path: Path) -> NDArray[Any]:
-    try:
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    except RuntimeError as error:
-        message = f"{path} is missing or damaged; remove this version and segment again."
-        raise InputError(message) from error
+    return sitk.GetArrayFromImage(read_stored(result.folder / LESION_LABELS)).astype(np.int32)
 
 
 def _write_table(

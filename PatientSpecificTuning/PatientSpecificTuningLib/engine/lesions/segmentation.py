@@ -117,7 +117,7 @@ def compute_uncertainty(
     card, head = _head(case, result.run["tuned"])
     examination = open_examination(case, result.run["examination"])
     store, record = examination.features(), examination.record
-    zones, lesions = _zones_of(result, examination)
+    zones, lesions = _zones_of(result, examination, store.kept)
 
     def sample(device: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         repetitions, seed = dropout["repetitions"], dropout["seed"]
@@ -132,13 +132,15 @@ def compute_uncertainty(
         add_uncertainty(folder, result, deviation, extent, (record.working_grid, record.user_grid), dropout)
 
 
-def _zones_of(result: Result, examination: PreparedExamination) -> tuple[NDArray[np.int32], int]:
-    """The lesion that each voxel of the organ lies near, 0 for none, and the number of lesions."""
+def _zones_of(
+    result: Result, examination: PreparedExamination, kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], int]:
+    """The lesion that each voxel with features lies near, 0 for none, and the number of lesions."""
     record, labels = examination.record, lesion_numbers(result)
     straight = sitk.Transform(3, sitk.sitkIdentity)
     on_grid = labels_on_grid(labels, record.user_grid, record.working_grid, straight)
     zones = lesion_zones(on_grid, record.working_grid.spacing[::-1])
-    return zones[examination.organ_mask], int(labels.max(initial=0))
+    return zones[kept], int(labels.max(initial=0))
 
 
 def _head(case: Case, tuned: str | None) -> tuple[ModelCard, Head]:

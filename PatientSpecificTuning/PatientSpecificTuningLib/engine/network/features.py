@@ -1,4 +1,4 @@
-"""The trunk's feature maps, computed once per scan and kept for the voxels of the organ mask only."""
+"""The trunk's feature maps, computed once per scan and kept for the voxels where a lesion is possible only."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ KEPT_AS: dict[str, np.dtype[Any]] = {"auto": BYTE, "bfloat16": HALF, "float32": 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Features of the organ voxels of one scan, memory-mapped; a row of the file is a voxel or belongs to the scales.
+    """Features of some voxels of one scan, memory-mapped; a row of the file is a voxel or belongs to the scales.
 
     Attributes:
-        organ_mask: bool (Z, Y, X); its voxels in C order are counted from 0.
+        kept: bool (Z, Y, X), those voxels; in C order they are counted from 0.
         words: (rows, feature maps), float32, uint16 holding the bits of bfloat16, or uint8 with scales before every
             slice.
     """
 
-    organ_mask: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
     words: NDArray[np.generic]
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class FeatureStore:
 
     def chunks(self) -> Iterator[tuple[slice, Tensor]]:
         """All voxels in the order of the file: a chunk's place among them, and their features (voxels, maps)."""
-        for position in range(self.organ_mask.shape[0]):
+        for position in range(self.kept.shape[0]):
             yield from self.slice_chunks(position)
 
     def slice_chunks(self, position: int) -> Iterator[tuple[slice, Tensor]]:
@@ -85,20 +85,20 @@ class FeatureStore:
         return int(self._firsts[position]), int(self._firsts[position + 1])
 
     def volume(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Put one value per voxel back into a float32 (Z, Y, X) volume that is 0 outside the organ."""
-        volume = np.zeros(self.organ_mask.shape, dtype=np.float32)
-        volume[self.organ_mask] = values
+        """Put one value per voxel back into a float32 (Z, Y, X) volume that is 0 everywhere else."""
+        volume = np.zeros(self.kept.shape, dtype=np.float32)
+        volume[self.kept] = values
         return volume
 
     @cached_property
     def _firsts(self) -> NDArray[np.intp]:
         """The first voxel of every slice, and how many there are."""
-        return np.concatenate([[0], np.cumsum(np.count_nonzero(self.organ_mask, axis=(1, 2)))])
+        return np.concatenate([[0], np.cumsum(np.count_nonzero(self.kept, axis=(1, 2)))])
 
     @cached_property
     def _offsets(self) -> NDArray[np.intp]:
         """How many rows of scales come before the voxels of every slice."""
-        return scale_rows(self.words.dtype) * np.cumsum(self.organ_mask.any(axis=(1, 2)))
+        return scale_rows(self.words.dtype) * np.cumsum(self.kept.any(axis=(1, 2)))
 
     def _decoded(self, position: int, rows: slice | NDArray[np.integer]) -> Tensor:
         words, wanted = self.words, scale_rows(self.words.dtype)
@@ -107,10 +107,10 @@ class FeatureStore:
         return decoded(np.array(words[rows]), scales)
 
 
-def rows_in_file(organ_mask: NDArray[np.bool_], kind: np.dtype[Any]) -> int:
-    """Rows of the file that keeps the features of the organ's voxels as words of this kind."""
-    slices = int(np.count_nonzero(organ_mask.any(axis=(1, 2))))
-    return int(np.count_nonzero(organ_mask)) + slices * scale_rows(kind)
+def rows_in_file(kept: NDArray[np.bool_], kind: np.dtype[Any]) -> int:
+    """Rows of the file that keeps the features of these voxels as words of this kind."""
+    slices = int(np.count_nonzero(kept.any(axis=(1, 2))))
+    return int(np.count_nonzero(kept)) + slices * scale_rows(kind)
 
 
 class _Writer:
@@ -154,11 +154,11 @@ def compute_features(
     *,
     precision: str = "auto",
     device: str = "cpu",
-    on_slice: Callable[[int, Tensor], None] | None = None,
+    choose: Callable[[int, Tensor], NDArray[np.bool_]] | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> FeatureStore:
-    """Run the trunk over all slices and keep the organ voxels' features in a .npy file.
+    """Run the trunk over all slices and keep the features of organ voxels in a .npy file.
 
     Slices are written as they come, so memory holds a few slices at a time; an interrupted computation leaves no
     file.
@@ -169,8 +169,8 @@ def compute_features(
         path: where the .npy file goes; see `FeatureStore` for what it holds.
         precision: "auto" computes in bfloat16 where the device has it and keeps bytes, "bfloat16" computes and keeps
             bfloat16, "float32" is exact.
-        on_slice: called with every slice and the features of its organ voxels (voxels, feature maps), before they are
-            kept.
+        choose: says of every slice, by the features of its organ voxels (voxels, feature maps), which of them are
+            kept, bool (voxels,); None keeps all.
 
     Raises:
         InputError: empty organ mask, or the disk is full.
@@ -184,42 +184,52 @@ def compute_features(
     trunk = FrozenTrunk(network, precision=precision, device=device)
     kind = KEPT_AS[precision]
     slices = np.flatnonzero(organ_mask.any(axis=(1, 2)))
-    header = {"descr": kind.newbyteorder("<").str, "fortran_order": False}
-    header["shape"] = (rows_in_file(organ_mask, kind), trunk.maps)
+    kept = organ_mask.copy()
     with (
         replace_when_complete(Path(path), parents=False) as temporary,
         open(temporary, "wb") as file,
         ThreadPoolExecutor(1) as thread,
     ):
-        np.lib.format.write_array_header_1_0(file, header)
+        _write_header(file, kind, rows_in_file(organ_mask, kind), trunk.maps)
         writer = _Writer(file, thread)
         for done, position in enumerate(slices):
             if cancelled is not None and cancelled():
                 message = f"Computing the features stopped after {done} of {slices.size} slices."
                 raise Cancelled(message)
             rows = trunk.rows(images[:, position], organ_mask[position])
-            writer.add(encoded(rows, kind))
-            if on_slice is not None:
-                on_slice(int(position), rows)
+            if choose is not None:
+                chosen = choose(int(position), rows)
+                kept[position][organ_mask[position]] = chosen
+                rows = rows[torch.from_numpy(chosen)]
+            if len(rows):
+                writer.add(encoded(rows, kind))
             if progress is not None:
                 progress("Computing features", (done + 1) / slices.size)
         writer.finish()
-    return open_features(path, organ_mask)
+        file.seek(0)
+        _write_header(file, kind, rows_in_file(kept, kind), trunk.maps)
+    return open_features(path, kept)
 
 
-def open_features(path: Path, organ_mask: NDArray[np.bool_]) -> FeatureStore:
-    """Open stored features of the scan with this organ mask, also those of an earlier version.
+def _write_header(file: BinaryIO, kind: np.dtype[Any], rows: int, maps: int) -> None:
+    """The header of a .npy file; numpy leaves room in it for any number of rows."""
+    header = {"descr": kind.newbyteorder("<").str, "fortran_order": False, "shape": (rows, maps)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def open_features(path: Path, kept: NDArray[np.bool_]) -> FeatureStore:
+    """Open stored features of these voxels of a scan, also those of an earlier version.
 
     Raises:
-        InputError: the file is missing, damaged or belongs to another organ mask.
+        InputError: the file is missing, damaged or belongs to other voxels.
     """
     try:
         words = open_array(Path(path), dtypes=KINDS, dimensions=2)
     except (OSError, ValueError) as error:
         message = f"The features in {path} cannot be read; prepare the scan again."
         raise InputError(message) from error
-    if words.shape[0] != rows_in_file(organ_mask, words.dtype):
-        expected = int(np.count_nonzero(organ_mask))
-        message = f"The features in {path} do not belong to this organ mask of {expected} voxels; prepare the scan again."
+    if words.shape[0] != rows_in_file(kept, words.dtype):
+        expected = int(np.count_nonzero(kept))
+        message = f"The features in {path} do not belong to these {expected} voxels; prepare the scan again."
         raise InputError(message)
-    return FeatureStore(organ_mask, words)
+    return FeatureStore(kept, words)

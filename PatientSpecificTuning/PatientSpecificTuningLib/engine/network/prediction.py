@@ -22,10 +22,10 @@ from .network import Head
 def predict_probability(
     head: Head, store: FeatureStore, *, device: str = "cpu", progress: Progress | None = None
 ) -> NDArray[np.float32]:
-    """Lesion softmax of every organ voxel (paper, "Lesion quantification on follow-up scan").
+    """Lesion softmax of every voxel whose features are kept (paper, "Lesion quantification on follow-up scan").
 
     Returns:
-        float32 (Z, Y, X), 0 to 1, 0 outside the organ mask.
+        float32 (Z, Y, X), 0 to 1, 0 everywhere else.
     """
     folded = FoldedHead(head, device=device)
     values = np.empty(len(store), dtype=np.float32)
@@ -42,6 +42,7 @@ def compute_with_probability(
     organ_mask: NDArray[np.bool_],
     path: Path,
     *,
+    kept_from: float = 0.0,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
@@ -51,6 +52,7 @@ def compute_with_probability(
         images: float32 (channels, Z, Y, X), normalised.
         organ_mask: bool (Z, Y, X).
         path: where the features go, as `compute_features` says.
+        kept_from: features are kept where the base softmax is at least this.
 
     Returns:
         float32 (Z, Y, X), 0 outside the organ mask.
@@ -62,11 +64,13 @@ def compute_with_probability(
     probability = np.zeros(organ_mask.shape, dtype=np.float32)
 
     @torch.inference_mode()
-    def look(position: int, rows: Tensor) -> None:
+    def choose(position: int, rows: Tensor) -> NDArray[np.bool_]:
         found = torch.sigmoid(folded.logit(folded.units(rows))).cpu().numpy()
         probability[position][organ_mask[position]] = found
+        possible: NDArray[np.bool_] = found >= kept_from
+        return possible
 
-    compute_features(network, images, organ_mask, path, device=device, on_slice=look, progress=progress)
+    compute_features(network, images, organ_mask, path, device=device, choose=choose, progress=progress)
     return probability
 
 

@@ -51,16 +51,25 @@ class PreparedExamination:
     base_probability: NDArray[np.float32]
 
     def features(self) -> FeatureStore:
-        """The stored features of the organ voxels."""
+        """The stored features of the organ voxels where a lesion is possible."""
         from .features import open_features
 
-        return open_features(self.folder / FEATURES, self.organ_mask)
+        kept = self.organ_mask & (self.base_probability >= self.record.kept_from)
+        return open_features(self.folder / FEATURES, kept)
 
 
 def write_examination(
-    folder: Path, prepared: Preprocessed, network: DualPathwayNetwork, *, progress: Progress | None = None
+    folder: Path,
+    prepared: Preprocessed,
+    network: DualPathwayNetwork,
+    kept_from: float,
+    *,
+    progress: Progress | None = None,
 ) -> None:
     """Write images, organ mask, features and base-model probability; each file complete or not at all.
+
+    Args:
+        kept_from: features are kept where the base softmax is at least this.
 
     Raises:
         InputError: the disk is full or the folder cannot be written to.
@@ -72,7 +81,9 @@ def write_examination(
 
     def run(device: str) -> NDArray[np.float32]:
         scan = prepared.images, prepared.organ_mask
-        return compute_with_probability(network, *scan, folder / FEATURES, device=device, progress=progress)
+        return compute_with_probability(
+            network, *scan, folder / FEATURES, kept_from=kept_from, device=device, progress=progress
+        )
 
     write_array(folder / BASE_PROBABILITY, on_best_device(run))
 

@@ -37,11 +37,14 @@ COLUMNS = {
 }
 
 
-def html_page(content: Mapping[str, Any], pictures: Sequence[tuple[bytes, int]], title: str) -> str:
+def html_page(
+    content: Mapping[str, Any], pictures: Sequence[tuple[bytes, int]], checkerboard: bytes | None, title: str
+) -> str:
     """Lay out what `report_content` says.
 
     Args:
         pictures: PNG and slice of the first sure changes, in their order.
+        checkerboard: PNG of both examinations, None leaves it out.
     """
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -55,6 +58,7 @@ def html_page(content: Mapping[str, Any], pictures: Sequence[tuple[bytes, int]],
         _table(content["changes"]) if content["changes"] else "<p>None.</p>",
         _figures(content["changes"], pictures),
         _doubtful(content["doubtful"]),
+        _checkerboard(checkerboard),
         "<h2>How it was made</h2>",
         _facts(_provenance(content)),
     ]
@@ -104,14 +108,25 @@ def _figures(rows: Sequence[Mapping[str, Any]], pictures: Sequence[tuple[bytes, 
             f" {_cell('', row['followup_volume_mm3'])} mm³. Follow-up, slice {position}; there: baseline (orange),"
             " follow-up (blue)."
         )
-        data = base64.b64encode(picture).decode("ascii")
-        figures.append(
-            f'<figure><img alt="{html.escape(text)}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{html.escape(text)}</figcaption></figure>"
-        )
+        figures.append(_figure(picture, text))
     if len(rows) > len(pictures):
         figures.append(f"<p>The {len(pictures)} most important of {len(rows)} changes are shown.</p>")
     return "".join(figures)
+
+
+def _figure(picture: bytes, text: str) -> str:
+    data = base64.b64encode(picture).decode("ascii")
+    return (
+        f'<figure><img alt="{html.escape(text)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{html.escape(text)}</figcaption></figure>"
+    )
+
+
+def _checkerboard(picture: bytes | None) -> str:
+    if picture is None:
+        return ""
+    text = "Follow-up and registered baseline in turn: edges run on from field to field where they fit."
+    return f"<h2>Registration</h2>{_figure(picture, text)}"
 
 
 def _doubtful(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -10,10 +10,11 @@ from ..errors import InputError
 from ..files.atomic import write_text
 from ..lesions.results import Result
 from ..progress import Progress
-from .change_pictures import both_examinations
+from .both_examinations import both_examinations
 from .change_pictures import draw_change
 from .content import report_content
 from .page import html_page
+from .registration_picture import draw_checkerboard
 
 HTML, JSON = "report.html", "report.json"
 TITLE = "What changed between baseline and follow-up"
@@ -40,7 +41,6 @@ def write_report(
             " follow-up of a case with both examinations again."
         )
         raise InputError(message)
-    page = result.folder / HTML if output is None else output
     content = report_content(case, result)
     both, shown = both_examinations(case, result), content["changes"][:MOST_PICTURES]
     pictures = []
@@ -48,7 +48,20 @@ def write_report(
         if progress is not None:
             progress("Drawing changes", done / len(shown))
         pictures.append(draw_change(both, row))
-    data = page.with_suffix(".json") if page.suffix.lower() != ".json" else page.with_name(JSON)
-    write_text(data, json.dumps(content, indent=2, default=str) + "\n")
-    write_text(page, html_page(content, pictures, TITLE))
+    data_text = json.dumps(content, indent=2, default=str) + "\n"
+    page_text = html_page(content, pictures, draw_checkerboard(both), TITLE)
+    if output is None:
+        # Only as an addition: the result may be removed meanwhile.
+        with case.additions("results", result.number) as folder:
+            _write(folder / HTML, page_text, folder / JSON, data_text)
+        page, data = result.folder / HTML, result.folder / JSON
+    else:
+        page = output
+        data = page.with_suffix(".json") if page.suffix.lower() != ".json" else page.with_name(JSON)
+        _write(page, page_text, data, data_text)
     return {"html": str(page), "json": str(data)}
+
+
+def _write(page: Path, page_text: str, data: Path, data_text: str) -> None:
+    write_text(data, data_text)
+    write_text(page, page_text)

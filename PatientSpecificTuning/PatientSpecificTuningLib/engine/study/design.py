@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InputError
 from ..files import json_values
 from ..network.seed import LARGEST_SEED
+from ..tuning.plan import EVERY_PIXEL
 from ..tuning.plan import TuningSettings
 
 AMONG = ("lesion", "organ")
@@ -115,8 +116,7 @@ class Design:
                 iterations=setting.iterations,
                 weighting=weighting,
                 seed=self.seed,
-                patch_pool=None,
-                pixels_per_iteration=None,
+                **EVERY_PIXEL,
             )
         return TuningSettings(iterations=setting.iterations, weighting=weighting, seed=self.seed)
 

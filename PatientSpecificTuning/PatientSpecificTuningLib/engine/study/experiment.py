@@ -254,7 +254,7 @@ def _sampled(
     from ..lesions.uncertainty import monte_carlo_dropout
 
     labels = label_lesions(lesions)
-    zones = lesion_zones(labels, followup.record.working_grid.spacing[::-1])[followup.organ_mask]
+    zones = lesion_zones(labels, followup.record.working_grid.spacing[::-1])[store.kept]
     repetitions, seed = study.design.repetitions, study.design.seed
     threshold = study.card.post_processing.threshold
     extent = ExtentCounter(zones, int(labels.max(initial=0)), threshold, repetitions)

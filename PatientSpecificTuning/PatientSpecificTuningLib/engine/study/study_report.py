@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ table{border-collapse:collapse;margin:.6rem 0}th,td{padding:.25rem .7rem;text-al
 tr:first-child th{border-bottom:2px solid #444}td,tr+tr th{border-bottom:1px solid #ddd;font-weight:normal}
 td b{font-weight:700}.mark{background:#fff3cd;padding:.5rem .8rem}img{max-width:100%}figcaption,.small{color:#555}
 """
+# What makes links, pictures, code, tables and stress of a text in Markdown.
+_MARKDOWN_SIGNS = re.compile(r"([\\`*|\[\]])")
 WARNING = "For research only, not for clinical use."
 PHANTOM = (
     "These patients are phantoms: simulated images, no one's data. What they show need not hold for patients."
@@ -46,9 +49,9 @@ def markdown_report(
 ) -> str:
     """Everything in one Markdown file; plots are linked by paths relative to `folder`."""
     parts = [
-        f"# Patient-specific fine-tuning: {html.escape(values['cohort'])}",
-        *_introduction(values),
-        _problems(values),
+        f"# Patient-specific fine-tuning: {_plain(values['cohort'])}",
+        *map(_plain, _introduction(values)),
+        "\n".join(f"- {_plain(problem)}" for problem in _problems(values)),
     ]
     for table in tables:
         parts += [f"## {heading(table)}", as_markdown(table), values["tables"][table.key]["caption"]]
@@ -66,7 +69,7 @@ def html_report(values: Mapping[str, Any], tables: Sequence[Table], plots: Mappi
     title = html.escape(f"Patient-specific fine-tuning: {values['cohort']}")
     parts = [f"<h1>{title}</h1>"]
     parts += [f'<p class="mark">{html.escape(text)}</p>' for text in _introduction(values)]
-    parts += [f"<p>{html.escape(text)}</p>" for text in _problems(values).splitlines() if text]
+    parts += [f"<p>{html.escape(problem)}</p>" for problem in _problems(values)]
     for table in tables:
         text = html.escape(values["tables"][table.key]["caption"])
         parts += [f"<h2>{html.escape(heading(table))}</h2>", as_html(table), f'<p class="small">{text}</p>']
@@ -95,16 +98,20 @@ def _introduction(values: Mapping[str, Any]) -> list[str]:
     return [first, *([PHANTOM] if values["phantom"] else [])]
 
 
-def _problems(values: Mapping[str, Any]) -> str:
-    lines = [f"- {note}" for note in values["notes"]]
+def _plain(text: str) -> str:
+    """A text, such as a name that somebody gave, that Markdown shows as it is: one line, no link, picture or HTML."""
+    return _MARKDOWN_SIGNS.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def _problems(values: Mapping[str, Any]) -> list[str]:
+    lines = list(values["notes"])
     lines += [
-        f"- {setting}: undefined in {', '.join(patients)}, since none of the selected slices shows a lesion."
+        f"{setting}: undefined in {', '.join(patients)}, since none of the selected slices shows a lesion."
         for setting, patients in values["undefined"].items()
     ]
     if values["left_out"]:
-        lines.append(f"- Not complete and left out: {', '.join(values['left_out'])}.")
-    lines += [f"- Failed: {failure}" for failure in values["failures"]]
-    return "\n".join(lines)
+        lines.append(f"Not complete and left out: {', '.join(values['left_out'])}.")
+    return lines + [f"Failed: {failure}" for failure in values["failures"]]
 
 
 def _size_rows(values: Mapping[str, Any]) -> list[list[str]]:

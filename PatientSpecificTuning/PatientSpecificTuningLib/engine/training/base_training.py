@@ -11,6 +11,7 @@ from dataclasses import field
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save
 from torch import Tensor
@@ -195,8 +196,18 @@ class BaseTraining:
         write_bytes(Path(path), save(tensors, metadata=metadata))
 
     def load_checkpoint(self, path: Path) -> None:
-        """Continue from what `save_checkpoint` wrote."""
-        tensors = load_file(Path(path))
+        """Continue from what `save_checkpoint` wrote.
+
+        Raises:
+            InputError: it is damaged, or of a training of another network.
+        """
+        try:
+            self._restore(load_file(Path(path)))
+        except (OSError, SafetensorError, RuntimeError, ValueError, LookupError, TypeError) as error:
+            message = f"The checkpoint {path} is damaged or of another training; remove it, or choose another output folder."
+            raise InputError(message) from error
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
         self.network.load_state_dict(_under("network.", tensors))
         self.average = {k: v.float() for k, v in _under("average.", tensors).items()}
         adam = self.optimizer.state_dict()

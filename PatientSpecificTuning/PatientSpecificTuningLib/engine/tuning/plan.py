@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,10 @@ from ..network.seed import LARGEST_SEED
 LESION_WISE = "lesions"
 WEIGHTINGS = (None, "segmentation", "detection", LESION_WISE)
 LOSS_AREAS = ("organ", "patch")
+DEFAULT, AS_IN_PAPER = "default", "paper"
+NAMED_SETTINGS = (DEFAULT, AS_IN_PAPER)
+# Of `TuningSettings`: every pixel of patches that are rotated afresh, as the paper has it.
+EVERY_PIXEL: dict[str, Any] = {"patch_pool": None, "pixels_per_patch": None, "pixels_per_iteration": None}
 WINDOWS_PER_SLICE = 5
 MOST_POOLED_PER_SLICE = 20
 MOST_ITERATIONS = 1_000_000

@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..files import json_values
 from ..files.atomic import write_text
 from ..files.json_file import read_json_object
+from ..judging.detection import Match
 from ..judging.detection import match_lesions
 from ..judging.metrics import SMALL_LESION_MM3
 from ..judging.metrics import dice
@@ -27,10 +28,8 @@ VERDICT, DECISION = "verdict.json", "decision.json"
 CHOICES = ("base", "tuned")
 # What a small lesion is: in the paper for metastases; for white matter lesions what readers overlook.
 SMALL_MM3 = {"detection": SMALL_LESION_MM3, "segmentation": 100.0}
-# A gain of Dice, or of F1 for a detection, up to this is none. A better Dice excuses no worse account of lesions: F1
-# may not fall by more than chance does with an object or two, and this part of the lesions that the base CNN finds may
-# be missed, one at least.
-LEAST_GAIN, LARGEST_FALL, LARGEST_LOSS = 0.0, 0.05, 0.1
+# A better Dice, or F1 for a detection, excuses no lost lesions: as many as chance explains less often than this.
+CHANCE = 0.05
 # Where less of the corrected lesions could be judged, nobody can know.
 LEAST_JUDGED = 0.5
 
@@ -62,14 +61,54 @@ class Found:
         return 2 * self.found / (2 * self.found + wrong) if self.found else 0.0
 
 
-def count_found(
-    known: NDArray[np.bool_], predicted: NDArray[np.bool_], voxel_volume_mm3: float, small_mm3: float
-) -> Found:
-    """Compare what one CNN found, bool (Z, Y, X), with the corrections of the same slices."""
-    match = match_lesions(known, predicted)
+@dataclass(frozen=True)
+class Comparison:
+    """What both CNNs found on the same slices.
+
+    Attributes:
+        lost: lesions that the base CNN finds and the tuned one does not.
+        gained: lesions that the tuned CNN finds and the base one does not.
+    """
+
+    base: Found
+    tuned: Found
+    lost: int
+    gained: int
+
+    @property
+    def loses_lesions(self) -> bool:
+        """Whether the tuned CNN loses more lesions than it gains, beyond chance (one-sided sign test)."""
+        from scipy.stats import binomtest
+
+        changed = self.lost + self.gained
+        return bool(changed) and binomtest(self.lost, changed, alternative="greater").pvalue < CHANCE
+
+
+def compare_found(
+    known: NDArray[np.bool_],
+    base: NDArray[np.bool_],
+    tuned: NDArray[np.bool_],
+    voxel_volume_mm3: float,
+    small_mm3: float,
+) -> Comparison:
+    """Compare what both CNNs found, bool (Z, Y, X) each, with the corrections of the same slices.
+
+    Args:
+        small_mm3: volume below which a lesion is counted as small.
+    """
+    by_base, by_tuned = match_lesions(known, base), match_lesions(known, tuned)
+    return Comparison(
+        base=_found(by_base, dice(known, base), voxel_volume_mm3, small_mm3),
+        tuned=_found(by_tuned, dice(known, tuned), voxel_volume_mm3, small_mm3),
+        lost=int(np.count_nonzero(by_base.found & ~by_tuned.found)),
+        gained=int(np.count_nonzero(by_tuned.found & ~by_base.found)),
+    )
+
+
+def _found(match: Match, overlap: float | None, voxel_volume_mm3: float, small_mm3: float) -> Found:
     small = match.lesion_voxels * voxel_volume_mm3 < small_mm3
     return Found(
-        dice=dice(known, predicted),
+        dice=overlap,
         lesions=int(match.found.size),
         found=int(np.count_nonzero(match.found)),
         small=int(np.count_nonzero(small)),
@@ -84,7 +123,7 @@ def verdict_on(
     voxel_volume_mm3: float,
     task: str,
     injected: dict[str, Any] | None = None,
-    learned: tuple[Found, Found] | None = None,
+    learned: Comparison | None = None,
 ) -> dict[str, Any]:
     """The verdict as JSON values: known, better, recommended, sentence, slices, method, base, tuned and injected.
 
@@ -99,23 +138,20 @@ def verdict_on(
     slices = list(left_out.slices)
     known = np.zeros_like(labels)
     known[slices] = labels[slices]
-    base, tuned = (
-        count_found(known, mask, voxel_volume_mm3, SMALL_MM3[task])
-        for mask in (left_out.base, left_out.tuned)
-    )
+    found = compare_found(known, left_out.base, left_out.tuned, voxel_volume_mm3, SMALL_MM3[task])
     is_known = bool(known.any()) and left_out.judged_part >= LEAST_JUDGED
-    better = is_better(base, tuned, task) if is_known else None
+    better = is_better(found, task) if is_known else None
     loses = injected is not None and bool(injected["loses_too_many"])
-    forgot = learned is not None and is_worse(*learned, task)
+    forgot = learned is not None and is_worse(learned, task)
     keeps_base = better is False or loses or forgot
-    said = [sentence(base, tuned, len(slices), better)]
+    said = [sentence(found, len(slices), better)]
     if loses and injected is not None:
         said.append(injected["sentence"])
     if forgot and learned is not None:
         said.append(
-            f"Even on the slices that it learned from, the tuned CNN finds {learned[1].found} of {learned[1].lesions}"
-            f" lesions instead of {learned[0].found}, Dice {_number(learned[1].dice)} instead of"
-            f" {_number(learned[0].dice)}."
+            f"Even on the slices that it learned from, the tuned CNN finds {learned.tuned.found} of"
+            f" {learned.tuned.lesions} lesions instead of {learned.base.found}, Dice {_number(learned.tuned.dice)}"
+            f" instead of {_number(learned.base.dice)}."
         )
     if keeps_base:
         said.append("Keep the base CNN.")
@@ -128,42 +164,41 @@ def verdict_on(
         "method": "leave one slice out"
         if left_out.folds == len(slices)
         else f"{left_out.folds} groups of slices",
-        "base": asdict(base),
-        "tuned": asdict(tuned),
+        **asdict(found),
         "small_mm3": SMALL_MM3[task],
         "injected": injected,
-        "learned": None if learned is None else {"base": asdict(learned[0]), "tuned": asdict(learned[1])},
+        "learned": None if learned is None else asdict(learned),
     }
 
 
-def is_better(base: Found, tuned: Found, task: str) -> bool:
-    """Whether the tuned CNN gains without a worse account of lesions: found ones weighed against false ones.
+def is_better(found: Comparison, task: str) -> bool:
+    """Whether the tuned CNN gains Dice (a detection F1) and loses no more lesions than chance explains.
 
-    Dice follows the largest lesions, so that on its own it hides small lesions that are lost or made up.
+    Dice follows the largest lesions, so that on its own it hides small lesions that are lost.
     """
-    if tuned.found < base.found - max(1, LARGEST_LOSS * base.found):
-        return False
-    if task == "detection" or base.dice is None or tuned.dice is None:
-        return tuned.f1 > base.f1 + LEAST_GAIN
-    return tuned.dice > base.dice + LEAST_GAIN and tuned.f1 >= base.f1 - LARGEST_FALL
+    base, tuned = _scores(found, task)
+    return tuned > base and not found.loses_lesions
 
 
-def is_worse(base: Found, tuned: Found, task: str) -> bool:
+def is_worse(found: Comparison, task: str) -> bool:
     """Whether the tuned CNN is worse on slices that it learned from, where it should be better."""
-    if tuned.found < base.found - max(1, LARGEST_LOSS * base.found):
-        return True
+    base, tuned = _scores(found, task)
+    return tuned < base or found.loses_lesions
+
+
+def _scores(found: Comparison, task: str) -> tuple[float, float]:
+    """Dice of both CNNs; F1 for a detection, and where a Dice is not defined."""
+    base, tuned = found.base, found.tuned
     if task == "detection" or base.dice is None or tuned.dice is None:
-        return tuned.f1 < base.f1
-    return tuned.dice < base.dice
+        return base.f1, tuned.f1
+    return base.dice, tuned.dice
 
 
-def sentence(base: Found, tuned: Found, slices: int, better: bool | None) -> str:
+def sentence(found: Comparison, slices: int, better: bool | None) -> str:
     """The verdict in words."""
     if better is None:
-        return (
-            "With the corrections there are nobody can know whether the tuned CNN is better: correct more slices with"
-            " lesions, so that it can be tuned on some and judged on others."
-        )
+        return "Too few lesions were corrected to say whether the tuned CNN is better: correct another slice that shows some."
+    base, tuned = found.base, found.tuned
     small = ""
     if base.small:
         change = "as before" if base.small_found == tuned.small_found else f"instead of {base.small_found}"

@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
+from ...engine.files.atomic import replace_when_complete
+from ...engine.images.volumes import read_stored
+from ...engine.images.volumes import write_volume
 from ...engine.lesions.results import LESION_LABELS
+from ..packages import ensureDicomPackages
 from ..scene.result_nodes import OUTLINES
 from ..scene.result_nodes import outlines
+from ..situation.problems import PARTS
+from ..situation.state import FOLLOWUP
 from ..situation.state import LesionRow
 from .align import AlignCommands
 from .requirement import require
@@ -35,8 +40,8 @@ class ExportCommands(AlignCommands):
         """
         require(self.state.canExport)
         file = _withSuffix(Path(path), (".csv",), ".csv")
-        with _writing(file):
-            file.write_text(tableText(self.state.review.rows), encoding="utf-8", newline="")
+        with _writing(file) as temporary:
+            temporary.write_text(tableText(self.state.review.rows), encoding="utf-8", newline="")
         self.say(_("{file} is saved.").format(file=file))
 
     def exportLesions(self, path: str, suffix: str = "") -> None:
@@ -51,13 +56,13 @@ class ExportCommands(AlignCommands):
         require(self.state.canExport)
         file = _withSuffix(Path(path), SUFFIXES, suffix or SUFFIXES[0])
         folder = self._resultFolder()
-        with _writing(file):
+        with _writing(file) as temporary:
             if file.name.endswith(".seg.nrrd"):
-                self._exportSegmentation(folder, file)
+                self._exportSegmentation(folder, temporary)
             elif file.name.endswith(".nii.gz"):
-                shutil.copyfile(folder / LESION_LABELS, file)
+                shutil.copyfile(folder / LESION_LABELS, temporary)
             else:
-                sitk.WriteImage(sitk.ReadImage(str(folder / LESION_LABELS)), str(file), True)
+                write_volume(read_stored(folder / LESION_LABELS), temporary)
         self.say(_("{file} is saved.").format(file=file))
 
     def exportReport(self, path: str) -> None:
@@ -71,6 +76,28 @@ class ExportCommands(AlignCommands):
         arguments = {"case": self.state.caseFolder, "number": self.state.review.shown, "output": str(file)}
         saved = _("{file} is saved.").format(file=file)
         self.requests.ask(_("Writing the report"), "report", arguments, lambda answer: self.say(saved))
+
+    def exportDicom(self, folder: str) -> None:
+        """Write lesions and measurements as DICOM objects that refer to the images of the follow-up.
+
+        Raises:
+            InputError: the follow-up did not come from Slicer's DICOM module, its images are gone from there, or a
+                package is missing.
+        """
+        require(self.state.canExportDicom)
+        instances = self.facts.images[f"{FOLLOWUP}{PARTS[0]}"].instances
+        files = [slicer.dicomDatabase.fileForInstance(instance) for instance in instances]
+        if not all(files):
+            message = _(
+                "Slicer's DICOM database no longer has all images of the follow-up; import them again."
+            )
+            raise InputError(message)
+        ensureDicomPackages()
+        arguments = {"case": self.state.caseFolder, "number": self.state.review.shown, "folder": folder}
+        saved = _("The lesions and their measurements are saved as DICOM in {folder}.").format(folder=folder)
+        self.requests.ask(
+            _("Writing DICOM"), "export", arguments | {"images": files}, lambda answer: self.say(saved)
+        )
 
     def _resultFolder(self) -> Path:
         return Path(self.state.caseFolder) / "results" / self.state.review.shown
@@ -117,12 +144,13 @@ def _withSuffix(path: Path, known: tuple[str, ...], suffix: str) -> Path:
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    """Turn what a disk may answer into one sentence."""
+def _writing(file: Path) -> Iterator[Path]:
+    """Yield a name for what takes the place of a file when it is complete; what a disk may answer is one sentence."""
     try:
         if not file.parent.is_dir():
             raise InputError(_cannotWrite(file, _("there is no such folder")))
-        yield
+        with replace_when_complete(file) as temporary:
+            yield temporary
     except (OSError, RuntimeError) as error:
         raise InputError(_cannotWrite(file, getattr(error, "strerror", None) or str(error))) from error
 

@@ -13,6 +13,7 @@ from ...engine.case.layout import LIVE_JSON
 from ...engine.case.layout import live_folder
 from ...engine.images.volumes import read_labelmap
 from ...engine.live_files import read_live
+from ...engine.tuning.plan import DEFAULT
 from ..scene import corrections
 from ..situation.correct_state import fingerprint
 from ..situation.correct_state import nextProposals
@@ -49,6 +50,8 @@ class LiveCommands(ScanCommands):
             "criterion": parameters.criterion,
             "distance_mm": parameters.distance,
             **self.tuningSettings(),
+            # It has to answer while the next slice is looked at.
+            "settings": DEFAULT,
         }
         title = _("Learning from what is corrected so far")
         self.requests.askAhead(
@@ -59,6 +62,7 @@ class LiveCommands(ScanCommands):
         """How the CNN is tuned, as the worker takes it."""
         parameters = self._parameters
         return {
+            "settings": parameters.tuningSettings,
             "iterations": parameters.iterations,
             "weighting": None if parameters.weighting == "none" else parameters.weighting,
             "rotation_degrees": parameters.rotation,

@@ -211,7 +211,9 @@ class ScanCommands(Session):
         return list(proposedSlices(self.facts))
 
     def workAhead(self) -> None:
-        """Do now, while slices are corrected, what need not wait: the base CNN's result and patches of the slices."""
+        """Do now, while slices are corrected, what need not wait: the base CNN's result, patches of the slices, and the
+        verdict on the shown version where there is none, since newer work may have ended it.
+        """
         state, parameters = self.state, self._parameters
         if not state.isPrepared:
             return
@@ -229,6 +231,10 @@ class ScanCommands(Session):
             settings = {"rotation_degrees": parameters.rotation, "seed": parameters.seed}
             arguments = {"case": state.caseFolder, "slices": slices, **settings}
             self.requests.askAhead(_("Getting ready to learn"), "prepare_tuning", arguments)
+        if state.review.decidable and not state.review.verdictDetails:
+            arguments = {"case": state.caseFolder, "number": state.review.decidable}
+            title = _("Judging what was learned")
+            self.requests.askAhead(title, "judge", arguments, lambda answer: self.changed())
 
     def _prepared(self, folder: Path) -> None:
         self._refreshNow()

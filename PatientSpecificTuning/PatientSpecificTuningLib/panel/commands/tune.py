@@ -74,10 +74,7 @@ class TuneCommands(CorrectCommands):
                 self.say(_("The lesions are shown; how certain they are follows."))
             else:
                 self.say(_("Done."))
-                self._judge()
+                self._refreshNow()
+                self.workAhead()
+                return
         self._refreshNow()
-
-    def _judge(self) -> None:
-        """Ask whether tuning helped on corrected slices that it did not see; nobody waits for that."""
-        title, case = _("Judging what was learned"), self.state.caseFolder
-        self.requests.askAhead(title, "judge", {"case": case}, lambda answer: self.changed())

@@ -81,9 +81,16 @@ def _imageFacts(node) -> ImageFacts:
         images = volumeImages(node)
         if not images:
             raise InputError(f"{node.GetName()} has no image; load it again.")
-        return ImageFacts(**known, content=contentOf(images), grid=Grid.of(images[0]), volumes=len(images))
+        known |= {"grid": Grid.of(images[0]), "volumes": len(images), "instances": _instances(node)}
+        return ImageFacts(**known, content=contentOf(images))
     except InputError as error:
         return ImageFacts(**known, problem=str(error))
+
+
+def _instances(node) -> tuple[str, ...]:
+    """As Slicer's DICOM module leaves them on what it loads."""
+    volumes = volumesOf(node)
+    return tuple((volumes[0].GetAttribute("DICOM.instanceUIDs") or "").split()) if volumes else ()
 
 
 def _maskFacts(node, grid: Grid | None) -> ImageFacts:

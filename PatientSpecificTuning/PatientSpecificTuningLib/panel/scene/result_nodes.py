@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
 from ...engine.images.geometry import Grid
+from ...engine.images.nifti_file import is_cut_short
 from ...engine.judging.detection import FALSE
 from ...engine.judging.detection import FOUND
 from ...engine.judging.detection import MISSED
@@ -147,10 +148,14 @@ def _keepOutOfScenes(node) -> None:
 
 def _image(path: Path) -> sitk.Image:
     try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as error:
+        # What is missing at the end would be read as zeros.
+        image = None if is_cut_short(path) else sitk.ReadImage(str(path))
+    except (OSError, ValueError, RuntimeError):
+        image = None
+    if image is None:
         message = _("{file} is missing or damaged; remove this version and show the result again.")
-        raise InputError(message.format(file=path)) from error
+        raise InputError(message.format(file=path))
+    return image
 
 
 def _segmentation(

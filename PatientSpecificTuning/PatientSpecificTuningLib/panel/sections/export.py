@@ -15,18 +15,21 @@ LESION_FILES = ("NIfTI (*.nii.gz)", "NRRD (*.nrrd)", "Segmentation (*.seg.nrrd)"
 
 
 class ExportSection:
-    """Three buttons, each with a dialog for the file."""
+    """Four buttons, each with a dialog for the file or the folder."""
 
     def __init__(self, ui, logic) -> None:
         self.logic = logic
         self.buttons = (ui.exportLesionsButton, ui.exportTableButton, ui.reportButton)
         for button, save in zip(self.buttons, (self._lesions, self._table, self._report), strict=True):
             button.connect("clicked()", logic.guarded(save))
+        self.dicomButton = ui.dicomButton
+        self.dicomButton.connect("clicked()", logic.guarded(self._dicom))
 
     def update(self, state: PanelState) -> None:
         """Offer files where there is a result."""
         for button in self.buttons:
             allow(button, state.canExport)
+        allow(self.dicomButton, state.canExportDicom)
 
     def _lesions(self) -> None:
         path, suffix = askForFile(_("Save the lesions"), "lesions.nii.gz", LESION_FILES)
@@ -42,6 +45,12 @@ class ExportSection:
         path, _suffix = askForFile(_("Save the report"), "report.html", ("HTML (*.html)",))
         if path:
             self.logic.exportReport(path)
+
+    def _dicom(self) -> None:
+        title = _("Folder for the DICOM files")
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
+        if folder:
+            self.logic.exportDicom(folder)
 
 
 def askForFile(title: str, name: str, filters: tuple[str, ...]) -> tuple[str, str]:

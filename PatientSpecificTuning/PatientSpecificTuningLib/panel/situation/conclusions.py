@@ -99,6 +99,7 @@ def _allowed(
             noResult or wait or ("" if known else _("Choose known lesions of the follow-up in step 1."))
         ),
         "canExport": Allowed(noResult),
+        "canExportDicom": Allowed(noResult or wait or _whyNotDicom(facts)),
         "canRemoveVersion": Allowed(noResult or wait),
         "canStartAgain": Allowed(notPrepared or wait),
         "canDecide": Allowed(noResult or wait or _whyNotDecide(review)),
@@ -113,6 +114,12 @@ def _whyNotTune(corrections: Corrections) -> str:
     if any(row.status == CHANGED_SINCE for row in corrections.rows):
         return _("The marked slices changed since; mark again what shall count.")
     return _("Correct at least one slice with a lesion and mark it first.")
+
+
+def _whyNotDicom(facts: Facts) -> str:
+    first = facts.images.get(f"{FOLLOWUP}{PARTS[0]}")
+    isFromDicom = first is not None and first.instances
+    return "" if isFromDicom else _("The follow-up was not loaded with Slicer's DICOM module.")
 
 
 def _whyNotDecide(review: Review) -> str:

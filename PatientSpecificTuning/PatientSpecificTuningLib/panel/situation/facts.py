@@ -35,6 +35,7 @@ class ImageFacts:
         grid: of the first volume, parent transforms applied, LPS; None for what has no grid of its own.
         volumes: number of 3D volumes in it.
         patient, date: as the subject hierarchy gives them from DICOM, empty otherwise.
+        instances: DICOM instance UIDs of the first volume, empty where Slicer's DICOM module did not load it.
         problem: one sentence where it cannot be used at all.
         marksNothing: of masks: nothing of it lies on the first sequence.
     """
@@ -46,6 +47,7 @@ class ImageFacts:
     volumes: int = 1
     patient: str = ""
     date: str = ""
+    instances: tuple[str, ...] = ()
     problem: str = ""
     marksNothing: bool = False
 

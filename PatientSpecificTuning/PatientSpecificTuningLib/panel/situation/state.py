@@ -363,6 +363,7 @@ class PanelState:
     canCompareVersions: Allowed = Allowed()
     canEvaluate: Allowed = Allowed()
     canExport: Allowed = Allowed()
+    canExportDicom: Allowed = Allowed()
     canRemoveVersion: Allowed = Allowed()
     canStartAgain: Allowed = Allowed()
     canDecide: Allowed = Allowed()

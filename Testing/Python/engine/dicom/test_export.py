@@ -16,9 +16,14 @@ from PatientSpecificTuningLib.command_line.main import main
 from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.dicom import export
 from PatientSpecificTuningLib.engine.dicom import library
 from PatientSpecificTuningLib.engine.dicom.codes import BASELINE_VOLUME
 from PatientSpecificTuningLib.engine.errors import InputError
+from write_points import POINTS
+from write_points import Killed
+from write_points import as_processes
+from write_points import killed_at
 
 pytestmark = pytest.mark.skipif(
     find_spec("highdicom") is None or find_spec("pydicom") is None,
@@ -172,6 +177,29 @@ def test_a_case_of_other_files_has_nothing_to_refer_to(tmp_path: Path) -> None:
         review.export(case, tmp_path / "out")
 
 
+def test_images_can_be_given_for_a_case_of_other_files(case: Case, patient: Path, tmp_path: Path) -> None:
+    import highdicom as hd
+
+    images = sorted((patient / "followup_FLAIR").iterdir(), reverse=True)
+    other = workflow.prepare(
+        tmp_path / "case",
+        followup={s: patient / f"followup_{s}.nii.gz" for s in ("FLAIR", "T1")},
+        followup_mask=patient / "followup_brain_mask.nii.gz",
+        model=patient.parent / "model",
+        registration="none",
+    )
+    workflow.segment(other, repetitions=0)
+    written = review.export(other, tmp_path / "out", images=images)
+    segmentation = hd.seg.segread(written["segmentation"])
+    assert segmentation.ReferencedSeriesSequence[0].SeriesInstanceUID == "1.2.826.0.1.3680043.8.498.1.3"
+    for wrong in (images[1:], [*images, images[0]], sorted((patient / "baseline_FLAIR").iterdir())[:2]):
+        with pytest.raises(InputError, match="do not lie on the grid of the result"):
+            review.export(other, tmp_path / "wrong", images=wrong)
+    with pytest.raises(InputError, match="no DICOM images of the followup"):
+        review.export(other, tmp_path / "wrong", images=[])
+    assert not (tmp_path / "wrong").exists()
+
+
 @pytest.mark.parametrize(
     ("headers", "complaint"),
     [
@@ -245,3 +273,67 @@ def test_the_same_name_in_another_spelling_is_the_same_patient(patient: Path, tm
     assert len(identities) == 2
     require_one_patient(identities)
     assert np.isin([i.patient for i in identities], ["P1", ""]).all()
+
+
+def test_a_report_never_stands_beside_a_segmentation_that_it_does_not_refer_to(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom import dcmread
+
+    review.export(case, tmp_path)
+    with POINTS.listening(tmp_path):
+        review.export(case, tmp_path)
+    points = list(POINTS.names)
+    assert len(points) >= 5
+    found = set()
+    with as_processes(monkeypatch) as next_process:
+        for number in range(len(points)):
+            next_process()
+            with POINTS.listening(tmp_path, killed_at(number)), pytest.raises(Killed):
+                review.export(case, tmp_path)
+            segmentation = dcmread(tmp_path / "lesions.dcm").SOPInstanceUID
+            there = (tmp_path / "measurements.dcm").is_file()
+            found.add(there)
+            if there:
+                report = dcmread(tmp_path / "measurements.dcm")
+                (study,) = report.CurrentRequestedProcedureEvidenceSequence
+                referred = {
+                    image.ReferencedSOPInstanceUID
+                    for series in study.ReferencedSeriesSequence
+                    for image in series.ReferencedSOPSequence
+                }
+                assert segmentation in referred, f"killed at {points[number]}"
+        next_process()
+        review.export(case, tmp_path)
+    assert found == {True, False}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lesions.dcm", "measurements.dcm"]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("SOPClassUID", "1&2.840.10008"),
+        ("ImageOrientationPatient", None),
+        ("PixelSpacing", None),
+        ("Rows", None),
+    ],
+)
+def test_a_header_that_no_standard_allows_is_one_sentence(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyword: str, value: str | None
+) -> None:
+    real = export.source_images
+
+    def odd(*arguments: object) -> list[object]:
+        images = real(*arguments)
+        for image in images:
+            if value is None:
+                delattr(image, keyword)
+            else:
+                setattr(image, keyword, value)
+        return images
+
+    monkeypatch.setattr(export, "source_images", odd)
+    with pytest.raises(InputError, match="cannot be referred to") as raised:
+        review.export(case, tmp_path)
+    assert len(str(raised.value).splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

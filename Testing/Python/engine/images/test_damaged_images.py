@@ -6,6 +6,7 @@ import gzip
 import os
 import struct
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import nibabel
@@ -18,6 +19,7 @@ from PatientSpecificTuningLib.engine.images.geometry import check_geometry
 from PatientSpecificTuningLib.engine.images.geometry import working_grid
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_labelmap
+from PatientSpecificTuningLib.engine.images.volumes import read_stored
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
 from PatientSpecificTuningLib.engine.images.volumes import write_volume
 
@@ -40,6 +42,30 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, suffix: str, share: 
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(InputError, match=r"^The FLAIR .*scan"):
         read(path, "FLAIR")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.float32])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_an_image_of_a_result_that_was_cut_off_is_refused(tmp_path: Path, kind: type, share: float) -> None:
+    path = tmp_path / "labelmap.nii.gz"
+    write_volume(sitk.GetImageFromArray(VALUES.astype(kind)), path)
+    assert np.array_equal(sitk.GetArrayFromImage(read_stored(path)), VALUES.astype(kind))
+    assert not nifti_file.is_cut_short(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(InputError, match=r"labelmap\.nii\.gz is missing or damaged"):
+        read_stored(path)
+    # Where nothing of the header is left, it is no such file.
+    with suppress(OSError, ValueError):
+        assert nifti_file.is_cut_short(path)
+
+
+def test_an_image_of_a_result_of_another_shape_is_refused(tmp_path: Path) -> None:
+    four = sitk.JoinSeries([sitk.GetImageFromArray(VALUES)] * 2)
+    sitk.WriteImage(four, str(tmp_path / "labelmap.nii.gz"))
+    for path in (tmp_path / "labelmap.nii.gz", tmp_path / "nothing.nii.gz"):
+        with pytest.raises(InputError, match="is missing or damaged"):
+            read_stored(path)
 
 
 def test_a_compressed_file_with_a_wrong_byte_is_refused(tmp_path: Path) -> None:

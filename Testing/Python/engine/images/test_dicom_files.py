@@ -5,9 +5,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import numpy as np
 import pytest
-import SimpleITK as sitk
+from dicom_series import write_plain_series
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.images.dicom_file import holds_what_it_promises
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
@@ -99,34 +98,13 @@ def test_a_file_without_the_mark_is_not_judged(tmp_path: Path) -> None:
     assert holds_what_it_promises(tmp_path / "notes.txt")
 
 
-def _write_series(folder: Path) -> Path:
-    folder.mkdir()
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z in range(3):
-        image = sitk.GetImageFromArray(np.arange(30, dtype=np.int16).reshape(1, 5, 6) + z)
-        tags = {
-            "0008|0060": "MR",
-            "0020|000e": "1.2.3",
-            "0008|0018": f"1.2.3.{z + 1}",
-            "0020|0032": f"0\\0\\{2 * z}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(z),
-        }
-        for key, value in tags.items():
-            image.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{z}.dcm"))
-        writer.Execute(image)
-    return folder
-
-
 def test_a_series_with_such_a_file_and_such_a_single_file_are_refused_in_a_sentence(tmp_path: Path) -> None:
-    series = _write_series(tmp_path / "series")
+    series = write_plain_series(tmp_path / "series")
     read_volume(series, "FLAIR")
-    damaged = series / "1.dcm"
+    damaged = series / "001.dcm"
     content = damaged.read_bytes()
     at = content.index(struct.pack("<2H", *PIXELS))
     damaged.write_bytes(content[: at + 4] + struct.pack("<I", 3_000_000_000) + content[at + 8 :])
     for path in (series, damaged):
-        with pytest.raises(InputError, match=r"1\.dcm"):
+        with pytest.raises(InputError, match=r"001\.dcm"):
             count_volumes(path, "FLAIR")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from dicom_series import write_stack
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
@@ -15,32 +15,9 @@ SLICES = 6
 OBLIQUE = np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0]])
 
 
-def _write(
-    folder: Path,
-    positions: list[tuple[float, float, float]],
-    *,
-    orientations: list[str] | None = None,
-    instances: list[int] | None = None,
-) -> Path:
-    folder.mkdir(exist_ok=True)
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z, position in enumerate(positions):
-        image = sitk.GetImageFromArray(np.arange(30, dtype=np.int16).reshape(1, 5, 6) + 100 * z)
-        image.SetSpacing((0.9, 0.9, 3.0))
-        tags = {
-            "0008|0060": "MR",
-            "0020|000e": "1.2.3",
-            "0008|0018": f"1.2.3.{z + 1}",
-            "0020|0032": "\\".join(f"{v:.4f}" for v in position),
-            "0020|0037": orientations[z] if orientations else "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(instances[z] if instances else z),
-        }
-        for key, value in tags.items():
-            image.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{z:03d}.dcm"))
-        writer.Execute(image)
-    return folder
+def _write(folder: Path, positions: list[tuple[float, float, float]], **options: list[str]) -> Path:
+    planes = np.arange(30).reshape(5, 6) + 100 * np.arange(len(positions))[:, None, None]
+    return write_stack(folder, planes, positions, spacing=(0.9, 0.9), **options)
 
 
 def _stack(step: float = 3.0) -> list[tuple[float, float, float]]:

@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from dicom_series import write_stack
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.images.nifti_file import nifti_problem
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
@@ -87,7 +88,7 @@ def test_a_dicom_series_of_several_phases_is_as_many_volumes_in_the_order_of_acq
 def test_a_dicom_series_with_an_incomplete_phase_is_refused(tmp_path: Path) -> None:
     for phase in (0, 1):
         _write_dicom(tmp_path / "series", "1.2.3", phase=phase)
-    next((tmp_path / "series").glob("*-1-0.dcm")).unlink()
+    (tmp_path / "series" / f"{len(RAMP):03d}.dcm").unlink()
     with pytest.raises(
         InputError, match="DCE has 1 to 2 images at each slice, so its volumes are not complete"
     ):
@@ -107,7 +108,7 @@ def test_volumes_are_counted_without_reading_them(tmp_path: Path) -> None:
 
 def test_a_dicom_folder_with_two_series_is_refused(tmp_path: Path) -> None:
     _write_dicom(tmp_path / "series", "1.2.3")
-    _write_dicom(tmp_path / "series", "1.2.4")
+    _write_dicom(tmp_path / "series", "1.2.4", first=10)
     with pytest.raises(InputError, match="2 DICOM series where one is expected"):
         read_volume(tmp_path / "series", "FLAIR")
 
@@ -187,21 +188,6 @@ def test_nan_in_a_nifti_file_is_seen_in_either_byte_order(tmp_path: Path, order:
     assert nifti_problem(tmp_path / "volume.nii.gz") == "has NaN or infinite values"
 
 
-def _write_dicom(folder: Path, series: str, *, phase: int = 0) -> None:
-    folder.mkdir(exist_ok=True)
-    writer = sitk.ImageFileWriter()
-    writer.KeepOriginalImageUIDOn()
-    for z, plane in enumerate(RAMP):
-        image = sitk.GetImageFromArray((plane[None] + 100 * phase).astype(np.int16))
-        tags = {
-            "0008|0060": "MR",
-            "0020|000e": series,
-            "0008|0018": f"{series}.{phase}{z}",
-            "0020|0032": f"0\\0\\{2 * z}",
-            "0020|0037": "1\\0\\0\\0\\1\\0",
-            "0020|0013": str(phase * len(RAMP) + z),
-        }
-        for key, value in tags.items():
-            image.SetMetaData(key, value)
-        writer.SetFileName(str(folder / f"{series}-{phase}-{z}.dcm"))
-        writer.Execute(image)
+def _write_dicom(folder: Path, series: str, *, phase: int = 0, first: int = 0) -> None:
+    positions = [(0, 0, 2 * z) for z in range(len(RAMP))]
+    write_stack(folder, RAMP + 100 * phase, positions, series=series, first=first + phase * len(RAMP))

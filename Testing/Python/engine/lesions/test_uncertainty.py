@@ -33,8 +33,8 @@ def shipped(tmp_path_factory):
 
 def test_unsampled_voxels_have_a_negligible_deviation(shipped):
     head, store = shipped
-    some = monte_carlo_dropout(head, store, repetitions=100, seed=3)[1][store.organ_mask]
-    every = monte_carlo_dropout(head, store, repetitions=100, seed=4, sampled_above=0)[1][store.organ_mask]
+    some = monte_carlo_dropout(head, store, repetitions=100, seed=3)[1][store.kept]
+    every = monte_carlo_dropout(head, store, repetitions=100, seed=4, sampled_above=0)[1][store.kept]
     logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
     skipped = (largest_deviation(logit, variance) <= SAMPLED_ABOVE_SD).numpy()
     assert 0.05 < skipped.mean() < 0.999
@@ -45,7 +45,7 @@ def test_unsampled_voxels_have_a_negligible_deviation(shipped):
 def test_where_nothing_is_sampled_the_deviation_is_closer_than_25_repetitions_bring_it(shipped):
     head, store = shipped
     truth, some = (
-        monte_carlo_dropout(head, store, repetitions=count, seed=seed, sampled_above=0)[1][store.organ_mask]
+        monte_carlo_dropout(head, store, repetitions=count, seed=seed, sampled_above=0)[1][store.kept]
         for count, seed in ((400, 5), (25, 6))
     )
     logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
@@ -65,7 +65,7 @@ def test_the_deviation_of_a_normal_logit_is_that_of_its_samples():
 
 def test_error_propagation_follows_the_sampled_deviation(shipped):
     head, store = shipped
-    sampled = monte_carlo_dropout(head, store, repetitions=200, sampled_above=0)[1][store.organ_mask]
+    sampled = monte_carlo_dropout(head, store, repetitions=200, sampled_above=0)[1][store.kept]
     logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
     propagated = softmax_deviation(logit, variance).numpy()
     assert np.corrcoef(sampled, propagated)[0, 1] > 0.8
@@ -87,7 +87,7 @@ def test_folded_head_gives_the_softmax_of_the_head(shipped):
     rows = store.picked(np.arange(len(store))).float()
     with torch.inference_mode():
         plain = torch.softmax(head.eval()(rows), dim=-1)[:, 1].numpy()
-    np.testing.assert_allclose(predict_probability(head, store)[store.organ_mask], plain, atol=1e-5)
+    np.testing.assert_allclose(predict_probability(head, store)[store.kept], plain, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 0.5])

@@ -51,6 +51,44 @@ def test_float32_features_equal_the_plain_trunk(network, tmp_path):
     torch.testing.assert_close(everything(store), plain_rows(network, images, organ), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_only_chosen_voxels_are_kept_and_have_the_features_that_they_would_have_among_all(
+    network, tmp_path, precision
+):
+    images, organ, _ = blob_examination()
+    every = compute_features(network, images, organ, tmp_path / "a.npy", precision="float32")
+    chosen = organ & (np.random.default_rng(0).random(organ.shape) < 0.01)
+    chosen[0] = False
+    store = compute_features(
+        network,
+        images,
+        organ,
+        tmp_path / "b.npy",
+        precision=precision,
+        choose=lambda position, rows: chosen[position][organ[position]],
+    )
+    np.testing.assert_array_equal(store.kept, chosen)
+    wanted = every.picked(np.flatnonzero(chosen[organ]))
+    found = everything(open_features(tmp_path / "b.npy", chosen)).float()
+    assert found.shape == wanted.shape
+    assert ((wanted - found).abs() <= (0.02 if precision == "auto" else 0) * wanted.max()).all()
+
+
+def test_a_scan_on_which_no_lesion_is_possible_is_kept_as_nothing(network, tmp_path):
+    images, organ, _ = blob_examination()
+    nothing = np.zeros_like(organ)
+    store = compute_features(
+        network,
+        images,
+        organ,
+        tmp_path / "a.npy",
+        choose=lambda position, rows: nothing[position][organ[position]],
+    )
+    assert len(store) == 0
+    assert list(store.chunks()) == []
+    assert not store.volume(np.zeros(0, dtype=np.float32)).any()
+
+
 @pytest.mark.parametrize("place", [(40, 30), (0, 30), (3, 66), (78, 0)], ids=str)
 def test_cropping_to_the_organ_changes_nothing_when_the_outside_is_not_empty(network, tmp_path, place):
     images, organ, _ = blob_examination(shape=(2, 90, 80))
@@ -71,7 +109,11 @@ def test_bfloat16_features_are_close_and_half_the_size(network, tmp_path):
     assert ((a - b).abs().mean() / a.abs().mean()) < 0.02
 
 
-def test_a_byte_for_each_feature_is_right_to_a_510th_of_the_largest_in_its_slice(network, tmp_path):
+def test_a_byte_for_each_feature_is_right_to_a_510th_of_the_largest_in_its_slice(
+    network, tmp_path, monkeypatch
+):
+    for module in (frozen_trunk, feature_words):
+        monkeypatch.setattr(module, "has_fast_bfloat16", lambda _device: False)
     images, organ, _ = blob_examination()
     organ[2] = False
     exact = compute_features(network, images, organ, tmp_path / "a.npy", precision="float32")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,12 @@ from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.errors import InputError
-from PatientSpecificTuningLib.engine.report.change_pictures import both_examinations
+from PatientSpecificTuningLib.engine.report.both_examinations import both_examinations
 from PatientSpecificTuningLib.engine.report.change_pictures import draw_change
 from PatientSpecificTuningLib.engine.report.content import headline
 from PatientSpecificTuningLib.engine.report.content import read_change
 from PatientSpecificTuningLib.engine.report.page import html_page
+from PatientSpecificTuningLib.engine.report.registration_picture import draw_checkerboard
 
 SHAPE = (8, 60, 60)
 
@@ -103,6 +106,16 @@ def test_a_picture_shows_three_views_of_the_changed_place(case: Case, tmp_path: 
     assert coloured[-260:].any()
 
 
+def test_a_checkerboard_shows_both_examinations_in_turn(case: Case, tmp_path: Path) -> None:
+    rows = np.broadcast_to(np.arange(SHAPE[1], dtype=np.float32)[None, :, None], SHAPE)
+    both = replace(both_examinations(case, workflow.result(case)), followup=rows, baseline=-rows)
+    (tmp_path / "picture.png").write_bytes(draw_checkerboard(both))
+    pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "picture.png")))
+    assert pixels.shape == (260, 3 * 260 + 2 * 6, 3)
+    row = pixels[65, :260, 0] > 128
+    assert np.count_nonzero(row[1:] != row[:-1]) >= 5
+
+
 def test_without_a_sure_change_the_report_says_so() -> None:
     assert "No lesion changed" in headline({"sure_change": {}})
     assert "2 new, 1 shrunk" in headline({"sure_change": {"shrunk": 1, "new": 2}})
@@ -111,7 +124,7 @@ def test_without_a_sure_change_the_report_says_so() -> None:
 def test_a_page_without_verdict_dates_or_pictures_is_still_a_page(case: Case) -> None:
     workflow.segment(case, weights="base", repetitions=0)
     content = json.loads(Path(review.report(case)["json"]).read_text(encoding="utf-8"))
-    page = html_page(content, [], "title")
+    page = html_page(content, [], None, "title")
     assert "base CNN" in page
     case.set_current("results", "0001")
 
@@ -121,3 +134,23 @@ def test_a_result_of_the_baseline_has_no_report(case: Case) -> None:
     with pytest.raises(InputError, match="segment the follow-up"):
         review.report(case, number=result.number)
     case.set_current("results", "0001")
+
+
+def test_the_report_of_a_result_that_is_removed_meanwhile_leaves_nothing(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PatientSpecificTuningLib.engine.report import report
+
+    with case.new_version("results") as folder:
+        shutil.copytree(workflow.result(case).folder, folder, dirs_exist_ok=True)
+    number = str(case.current["results"])
+
+    def meanwhile(*arguments: object) -> str:
+        Case.open(case.folder).remove_version("results", number)
+        return html_page(*arguments)
+
+    monkeypatch.setattr(report, "html_page", meanwhile)
+    with pytest.raises(InputError, match=f"no results version {number}"):
+        review.report(case, number=number)
+    assert not (case.folder / "results" / number).exists()
+    assert not list(case.folder.rglob(".*"))

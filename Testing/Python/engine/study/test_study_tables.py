@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from pathlib import Path
 
 import pytest
 from PatientSpecificTuningLib.engine.study.design import Design
@@ -13,6 +15,8 @@ from PatientSpecificTuningLib.engine.study.result_tables import build_table
 from PatientSpecificTuningLib.engine.study.significance import Significance
 from PatientSpecificTuningLib.engine.study.statistics import T_TEST
 from PatientSpecificTuningLib.engine.study.statistics import WILCOXON
+from PatientSpecificTuningLib.engine.study.study_report import html_report
+from PatientSpecificTuningLib.engine.study.study_report import markdown_report
 from PatientSpecificTuningLib.engine.study.table_formats import as_csv
 from PatientSpecificTuningLib.engine.study.table_formats import as_html
 from PatientSpecificTuningLib.engine.study.table_formats import as_latex
@@ -171,3 +175,38 @@ def test_the_paragraph_on_uncertainty_tells_both_figures_and_the_test(outcomes):
     assert "0.435 ± 0.024 for the base CNN and 0.300 ± 0.000" in sentence
     assert "a significant decrease" in sentence
     assert "n = 8; the paper: 0.398 and 0.328" in sentence
+
+
+FOREIGN = (
+    "<img src=x onerror=alert(1)>\n![](http://example.org/a.png) [here](http://example.org) `a` |*b*| \\["
+)
+
+
+@pytest.mark.parametrize("name", ["cohort", "model", "organ", "notes", "left_out", "failures", "undefined"])
+def test_whatever_somebody_named_stands_in_a_report_as_text(tmp_path: Path, name: str) -> None:
+    lists = {"notes": [FOREIGN], "left_out": [FOREIGN], "failures": [FOREIGN], "undefined": {FOREIGN: ["p1"]}}
+    values = {
+        "cohort": "c",
+        "model": "m",
+        "task": "segmentation",
+        "organ": "brain",
+        "phantom": False,
+        "patients": ["p1"],
+        "notes": [],
+        "left_out": [],
+        "failures": [],
+        "undefined": {},
+        "uncertainty": [],
+        "uncertainty_by_lesion": [],
+        "found_by_size": [{"size": "all", "base": {"lesions": 1, "found": 1}}],
+        name: lists.get(name, FOREIGN),
+    }
+    page = html_report(values, [], {})
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    text = markdown_report(values, [], {}, tmp_path)
+    assert "<img" not in text
+    (line,) = (line for line in text.splitlines() if "onerror" in line)
+    assert "example.org/a.png" in line
+    # Every sign of Markdown has an odd number of backslashes before it.
+    assert not re.search(r"(?<!\\)(\\\\)*[\[\]`*|]", line)

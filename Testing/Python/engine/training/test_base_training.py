@@ -54,6 +54,37 @@ def test_interrupted_training_continues_to_the_same_weights(tmp_path):
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content.replace(b"adam.0.", b"adam.x."),
+        lambda content: content.replace(b"adam.0.step", b"adam.99999."),
+        lambda content: content.replace(b"losses", b"losers"),
+    ],
+    ids=["empty", "cut", "no number", "another number", "without losses"],
+)
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, damage):
+    settings = TrainingSettings(iterations=2, learning_rate=1e-3, averaging=0.9)
+    training = BaseTraining(tiny_card(), [examination()], settings)
+    checkpoint = tmp_path / "run.safetensors"
+    training.run(checkpoint=checkpoint, cancelled=lambda: training.progress.iteration == 1)
+    content = checkpoint.read_bytes()
+    assert damage(content) != content
+    checkpoint.write_bytes(damage(content))
+    with pytest.raises(InputError, match="is damaged or of another training"):
+        BaseTraining(tiny_card(), [examination()], settings).run(checkpoint=checkpoint)
+
+
+def test_a_checkpoint_of_another_network_is_one_sentence(tmp_path):
+    settings = TrainingSettings(iterations=1)
+    checkpoint = tmp_path / "run.safetensors"
+    BaseTraining(tiny_card(kernels=5), [examination()], settings).run(checkpoint=checkpoint)
+    with pytest.raises(InputError, match="is damaged or of another training"):
+        BaseTraining(tiny_card(), [examination()], settings).run(checkpoint=checkpoint)
+
+
 def test_loss_is_the_weighted_mean_over_organ_pixels():
     logits = torch.zeros(1, 2, 2, 2)
     labels = torch.tensor([[[1, 0], [0, 1]]])

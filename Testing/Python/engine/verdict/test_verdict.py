@@ -18,7 +18,9 @@ from PatientSpecificTuningLib.engine.verdict.leave_out import MOST_FOLDS
 from PatientSpecificTuningLib.engine.verdict.leave_out import LeftOut
 from PatientSpecificTuningLib.engine.verdict.leave_out import folds_of
 from PatientSpecificTuningLib.engine.verdict.leave_out import part_of_lesions
+from PatientSpecificTuningLib.engine.verdict.verdict import Comparison
 from PatientSpecificTuningLib.engine.verdict.verdict import Found
+from PatientSpecificTuningLib.engine.verdict.verdict import compare_found
 from PatientSpecificTuningLib.engine.verdict.verdict import is_better
 from PatientSpecificTuningLib.engine.verdict.verdict import is_worse
 from PatientSpecificTuningLib.engine.verdict.verdict import read_decision
@@ -33,6 +35,11 @@ def _lesions(*slices: int) -> np.ndarray:
     labels = np.zeros(SHAPE, dtype=bool)
     labels[list(slices), 4:8, 4:8] = True
     return labels
+
+
+def _compared(tuned: Found) -> Comparison:
+    lost = BASE.found - tuned.found
+    return Comparison(BASE, tuned, max(lost, 0), max(-lost, 0))
 
 
 def test_every_slice_is_left_out_once_where_the_others_show_a_lesion() -> None:
@@ -64,32 +71,39 @@ def test_many_slices_are_left_out_in_groups() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tuned", "better"),
+    ("dice", "lost", "gained", "better"),
     [
-        (replace(BASE, dice=0.81, found=11, false=3), True),
-        (replace(BASE, dice=0.60), False),
-        (replace(BASE, dice=0.85, found=6), False),
-        (replace(BASE, dice=0.85, found=8), False),
-        (replace(BASE, dice=0.85, found=8, false=4), True),
-        (replace(BASE, dice=0.71), True),
-        (replace(BASE, dice=0.72, false=8), True),
-        (replace(BASE, dice=0.72, false=10), False),
+        (0.81, 0, 2, True),
+        (0.71, 0, 0, True),
+        (0.70, 0, 5, False),
+        (0.60, 0, 5, False),
+        (0.85, 3, 0, True),
+        (0.85, 5, 0, False),
+        (0.85, 6, 2, True),
+        (0.85, 12, 3, False),
     ],
 )
-def test_a_better_dice_does_not_excuse_lost_lesions(tuned: Found, better: bool) -> None:
-    assert is_better(BASE, tuned, "segmentation") is better
-
-
-def test_a_cnn_that_loses_lesions_and_makes_up_others_is_not_better_for_its_dice() -> None:
-    base = Found(dice=0.69, lesions=46, found=22, small=20, small_found=5, false=10)
-    tuned = Found(dice=0.74, lesions=46, found=20, small=20, small_found=4, false=14)
-    assert not is_better(base, tuned, "segmentation")
-    assert not is_better(base, base, "segmentation")
+def test_a_better_dice_does_not_excuse_more_lost_lesions_than_chance_explains(
+    dice: float, lost: int, gained: int, better: bool
+) -> None:
+    assert is_better(Comparison(BASE, replace(BASE, dice=dice), lost, gained), "segmentation") is better
 
 
 def test_a_detection_is_judged_by_lesions_and_false_objects() -> None:
-    assert is_better(BASE, replace(BASE, dice=0.1, false=2), "detection")
-    assert not is_better(BASE, replace(BASE, dice=0.9, false=20), "detection")
+    assert is_better(_compared(replace(BASE, dice=0.1, false=2)), "detection")
+    assert not is_better(_compared(replace(BASE, dice=0.9, false=20)), "detection")
+
+
+def test_lesions_that_one_cnn_finds_and_the_other_does_not_are_counted_by_lesion() -> None:
+    known, base, tuned = (np.zeros((1, 12, 12), dtype=bool) for _ in range(3))
+    for place in (0, 3, 6, 9):
+        known[0, place, :2] = True
+    base[0, (0, 3), 0] = tuned[0, 6, 0] = tuned[0, 11, 11] = True
+    found = compare_found(known, base, tuned, 2.75, 100.0)
+    assert (found.lost, found.gained) == (2, 1)
+    assert (found.base.found, found.base.false) == (2, 0)
+    assert (found.tuned.found, found.tuned.false) == (1, 1)
+    assert found.tuned.small_found == 1
 
 
 def test_the_verdict_is_one_sentence_with_figures() -> None:
@@ -124,16 +138,16 @@ def test_a_cnn_that_loses_injected_lesions_is_not_recommended() -> None:
 def test_a_cnn_that_forgets_lesions_that_it_was_shown_is_not_recommended_though_nobody_can_know() -> None:
     labels = _lesions(0)
     left_out = LeftOut((), _lesions(), _lesions(), 0, judged_part=0.0)
-    shown = (replace(BASE, dice=0.17, found=9), replace(BASE, dice=0.27, found=3))
+    shown = Comparison(replace(BASE, dice=0.17), replace(BASE, dice=0.27, found=3), lost=6, gained=0)
     verdict = verdict_on(left_out, labels, 2.75, "segmentation", learned=shown)
     assert (verdict["known"], verdict["recommended"]) == (False, "base")
     assert (
         "Even on the slices that it learned from, the tuned CNN finds 3 of 12 lesions instead of 9"
         in verdict["sentence"]
     )
-    assert not is_worse(BASE, BASE, "segmentation")
-    assert is_worse(BASE, replace(BASE, dice=0.69), "segmentation")
-    assert is_worse(BASE, replace(BASE, false=9), "detection")
+    assert not is_worse(_compared(BASE), "segmentation")
+    assert is_worse(_compared(replace(BASE, dice=0.69)), "segmentation")
+    assert is_worse(_compared(replace(BASE, false=9)), "detection")
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +195,7 @@ def test_one_corrected_slice_is_not_enough_to_know(folder: Path) -> None:
     verdict = review.judge(case, number=tuned.number)
     assert not verdict["known"]
     assert verdict["better"] is None
-    assert "nobody can know" in verdict["sentence"]
+    assert "Too few lesions were corrected" in verdict["sentence"]
     case.set_current("tuned", "0001")
 
 

@@ -88,6 +88,12 @@ def test_complete_examinations_can_be_started_and_nothing_else_can_be_done() -> 
     )
 
 
+def test_dicom_can_be_saved_where_the_follow_up_came_from_slicers_dicom_module() -> None:
+    assert "DICOM module" in stateOf(reviewed()).canExportDicom.reason
+    loaded = images(followupFirst=image("followupFirst", instances=("1.2.1",)))
+    assert stateOf(reviewed(images=loaded)).canExportDicom
+
+
 def test_an_empty_panel_complains_of_nothing_but_says_what_start_needs() -> None:
     state = stateOf(Facts(card=situation().card))
     assert state.problems == ()

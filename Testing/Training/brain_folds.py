@@ -1,0 +1,92 @@
+"""The recipe of the shipped brain model with patients and a scanner left out, so that every examination is judged unseen.
+
+Every fold goes on, as the shipped weights did (`continue_brain_model.py`: the first half of 200 iterations), from weights
+of the first recipe that had not seen its patients either, and leaves a folder named without-A-B-..., as the judges want
+it. The shipped weights themselves are the first fold. The scanner left out is MS3SEG: old weights, which met the other
+two, and the same recipe on these two alone.
+
+    python Testing/environment.py Testing/Training/brain_folds.py --data FOLDER --work FOLDER --first MODEL
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from brain_examinations import MS3SEG
+from continue_brain_model import CARD
+from continue_brain_model import Run
+from continue_brain_model import continued
+from PatientSpecificTuningLib.engine.model.card import CARD_NAME
+from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.network.model_choice import choose_model
+from PatientSpecificTuningLib.engine.network.model_folder import WEIGHTS_NAME
+from PatientSpecificTuningLib.engine.network.model_folder import save_model
+from safetensors.torch import load_file
+from safetensors.torch import save_file
+
+# Patients left out, and the weights of the first recipe to start from; None are those that learned from all five.
+FOLDS: dict[str, tuple[tuple[str, ...], str | None]] = {
+    "B": (("P39", "P18", "ms04", "ms14"), "without-P39-P18"),
+    "C": (("cs26", "cs07", "ms10", "ms05"), "without-cs26-cs07"),
+    "D": (("ms03", "ms07", "ms11", "ms13"), None),
+}
+FIRST_RECIPE = Path(__file__).parent / "FirstRecipe"
+SHIPPED = ("cs19", "ms01", "ms08", "ms12")
+SCANNER = tuple(source.name for source in MS3SEG)
+ITERATIONS, STOPPED_AFTER = 200, 100
+
+
+def left_out_name(patients: tuple[str, ...]) -> str:
+    """The folder of weights that have not seen these patients."""
+    return "without-" + "-".join(patients)
+
+
+def _card(left: tuple[str, ...], start: Path) -> ModelCard:
+    recipe = (
+        f"weights {start.name}, then {STOPPED_AFTER} of {ITERATIONS} iterations of continue_brain_model.py"
+    )
+    training = {"data": f"the sixteen examinations but {', '.join(left)}", "recipe": recipe}
+    return replace(CARD, name=f"judged without {', '.join(left)}", training=training)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with the openly licensed scans")
+    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoints and weights")
+    parser.add_argument(
+        "--first", type=Path, required=True, help="weights of the first recipe, from all five"
+    )
+    parser.add_argument("--parts", nargs="*", default=[*FOLDS, "scanner"], choices=[*FOLDS, "scanner"])
+    parser.add_argument("--half", type=Path, help="folder for the folds in bfloat16, which halves their size")
+    options = parser.parse_args()
+    folds = options.work / "folds"
+    if not (folds / left_out_name(SHIPPED)).is_dir():
+        shutil.copytree(choose_model(None), folds / left_out_name(SHIPPED))
+    runs = {part: (left, folds / left_out_name(left), start) for part, (left, start) in FOLDS.items()}
+    runs["scanner"] = (SCANNER, options.work / "scanner" / left_out_name(SCANNER), None)
+    for part in options.parts:
+        left, folder, start = runs[part]
+        if not (folder / CARD_NAME).is_file():
+            first = FIRST_RECIPE / start if start else options.first
+            run = Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER)
+            network = continued(run, options.data, options.work, options.work / "corrected")
+            save_model(folder, _card(left, first), network)
+            print(f"{folder} is complete", flush=True)
+    for folder in sorted(folds.iterdir()) if options.half else []:
+        _save_half(folder, options.half / folder.name)
+
+
+def _save_half(model: Path, output: Path) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    state = {name: value.bfloat16() for name, value in load_file(model / WEIGHTS_NAME).items()}
+    save_file(state, output / WEIGHTS_NAME)
+    shutil.copy(model / CARD_NAME, output / CARD_NAME)
+
+
+if __name__ == "__main__":
+    main()
