@@ -28,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th fault")
     parser.add_argument("--only", choices=("case", "study"))
+    parser.add_argument("--step", nargs="+", default=[], metavar="NAME", help="such as tune; all by default")
     options = parser.parse_args([argument for argument in sys.argv[1:] if argument != INSIDE])
     # Small images gain nothing from threads, and waking them takes longer than the work.
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -43,12 +44,18 @@ def main() -> None:
     for name, kind in (("case", Story), ("study", StudyStory)):
         if options.only not in (None, name):
             continue
-        key = f"{name}, every {options.every}, {source_hash()}"
+        key = ", ".join([name, f"every {options.every}", *options.step, source_hash()])
         first = _done().get(key, -1) + 1
         with tempfile.TemporaryDirectory(dir=folder_in_memory()) as folder:
             place = Path(folder)
             story = every_fault(
-                place, kind=kind, every=options.every, first=first, tell=_telling(name), done=_keeping(key)
+                place,
+                kind=kind,
+                every=options.every,
+                first=first,
+                only=options.step,
+                tell=_telling(name),
+                done=_keeping(key),
             )
         if first:
             print(f"{name}: {first} of {4 * sum(story.points.values())} faults were tried before")

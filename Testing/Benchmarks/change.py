@@ -30,6 +30,9 @@ from change_scans import with_lesions
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.images.geometry import resample
+from PatientSpecificTuningLib.engine.lesions.baseline_prior import LesionPriors
+from PatientSpecificTuningLib.engine.lesions.baseline_prior import local_threshold
+from PatientSpecificTuningLib.engine.lesions.baseline_prior import risen
 from PatientSpecificTuningLib.engine.lesions.change import SURE_NEW
 from PatientSpecificTuningLib.engine.lesions.change import Change
 from PatientSpecificTuningLib.engine.lesions.change import Places
@@ -115,12 +118,16 @@ class Bank:
 
 
 def compared(
-    before: SeenScan, after: SeenScan, transform: sitk.Transform
+    before: SeenScan, after: SeenScan, transform: sitk.Transform, prior: float = 0.0
 ) -> tuple[Change, SeenLesions, SeenLesions]:
-    """Change between two scans, judged in the middle of the slab."""
+    """Change between two scans, judged in the middle of the slab, with a prior of new lesions where one is given."""
     grid = after.grid
-    sides = (_within(_seen(before, grid, transform)), _within(_seen(after, grid, None)))
+    earlier, later = _seen(before, grid, transform), _seen(after, grid, None)
     x, y, z = grid.spacing
+    if prior:
+        rise = risen(earlier, later.logit, PostProcessing().threshold, prior, (x, y, z), ChangeSettings())
+        later = _lesions_of(after, later, rise, prior)
+    sides = (_within(earlier), _within(later))
     index_to_point = grid.image(after.organ.astype(np.uint8)).TransformContinuousIndexToPhysicalPoint
     places = Places((x, y, z), index_to_point, transform.TransformPoint)
     return find_change(*sides, places, ChangeSettings()), *sides
@@ -147,6 +154,15 @@ def _seen(scan: SeenScan, grid: Grid, transform: sitk.Transform | None) -> SeenL
     )
 
 
+def _lesions_of(scan: SeenScan, seen: SeenLesions, rise: NDArray[np.bool_], prior: float) -> SeenLesions:
+    """The same scan with lesions as they are found with a prior of new ones."""
+    processing = PostProcessing()
+    nothing = np.zeros_like(rise)
+    local = local_threshold(processing.threshold, nothing, rise, LesionPriors(risen=prior))
+    labels = label_lesions(binarize(scan.probability, scan.organ, processing, threshold=local))
+    return replace(seen, labels=labels, volumes_mm3=lesion_volumes(labels, scan.grid))
+
+
 def _within(seen: SeenLesions) -> SeenLesions:
     whole = np.bincount(seen.labels.ravel())
     labels = seen.labels.copy()
@@ -157,7 +173,11 @@ def _within(seen: SeenLesions) -> SeenLesions:
 
 
 def counted(change: Change, before: SeenLesions, after: SeenLesions, voxel: float) -> dict[str, Any]:
-    """Sure changes and what the plain overlap rule calls new, grown, shrunk or vanished."""
+    """Sure changes, what the plain overlap rule calls new, grown, shrunk or vanished, and how volumes differ.
+
+    "volumes_in_sd": the difference of every lesion from 30 mm3 on that is matched one to one, in units of the standard
+    deviation that it is given.
+    """
     plain = compare_lesions(before.labels, after.labels, voxel)
     return {
         "lesions": len(change.rows),
@@ -165,10 +185,15 @@ def counted(change: Change, before: SeenLesions, after: SeenLesions, voxel: floa
         "sure_new_30": sum(r.sure for r in change.rows if r.change == "new" and r.followup_volume_mm3 >= 30),
         "plain": sum(row.change in ("new", "vanished", "grown", "shrunk") for row in plain),
         "plain_new_30": sum(r.change == "new" and r.followup_volume_mm3 >= 30 for r in plain),
+        "volumes_in_sd": [
+            r.difference_mm3 / r.difference_sd_mm3
+            for r in change.rows
+            if r.match == "one" and max(r.baseline_volume_mm3, r.followup_volume_mm3) >= 30
+        ],
     }
 
 
-def taken_again_trials(bank: Bank, names: list[str], again: int) -> Iterator[dict[str, Any]]:
+def taken_again_trials(bank: Bank, names: list[str], again: int, prior: float) -> Iterator[dict[str, Any]]:
     """Every ordered pair of a scan and its repetitions, all seen by the CNN."""
     for name in names:
         variants = [name, *(f"{name}_r{i}" for i in range(1, again + 1))]
@@ -178,14 +203,16 @@ def taken_again_trials(bank: Bank, names: list[str], again: int) -> Iterator[dic
                     before, after = bank.scan(first), bank.scan(second)
                     back = bank.transform(first).GetInverse()
                     transform = sitk.CompositeTransform([back, bank.transform(second)])
-                    change, *sides = compared(before, after, transform)
+                    change, *sides = compared(before, after, transform, prior)
                     yield {
                         "pair": f"{first} {second}",
                         **counted(change, *sides, after.grid.voxel_volume_mm3),
                     }
 
 
-def simulated_trials(bank: Bank, names: list[str], trials: int, seed: int = 0) -> Iterator[dict[str, Any]]:
+def simulated_trials(
+    bank: Bank, names: list[str], trials: int, prior: float, seed: int = 0
+) -> Iterator[dict[str, Any]]:
     """Logits of a scan disturbed twice, the second one turned and moved, brought together not quite exactly."""
     for trial in range(trials):
         rng = np.random.default_rng([seed, trial])
@@ -201,7 +228,7 @@ def simulated_trials(bank: Bank, names: list[str], trials: int, seed: int = 0) -
         before = replace(scan, logit=scan.logit + _noise(scan, rng))
         after = replace(later, logit=later.logit + _noise(later, rng) + shift * (later.logit > -3))
         off = _euler(scan.grid, rng.standard_normal(3), MISALIGNED_DEGREES, rng.normal(0, MISALIGNED_MM, 3))
-        change, *sides = compared(before, after, sitk.CompositeTransform([moved, off]))
+        change, *sides = compared(before, after, sitk.CompositeTransform([moved, off]), prior)
         yield {"pair": name, **counted(change, *sides, scan.grid.voxel_volume_mm3)}
 
 
@@ -223,13 +250,13 @@ def _noise(scan: SeenScan, rng: np.random.Generator) -> NDArray[np.float32]:
     return ((parts[0] + parts[1]) / np.sqrt(2) * spread).astype(np.float32)
 
 
-def injected(bank: Bank, pairs: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def injected(bank: Bank, pairs: list[tuple[str, str]], prior: float) -> Iterator[dict[str, Any]]:
     """Lesions of known size in a real scan, against another scan of the same patient without them."""
     for first, second in pairs:
         before, after = bank.scan(first), bank.scan(second)
         back = bank.transform(first).GetInverse()
         change, _earlier, later = compared(
-            before, after, sitk.CompositeTransform([back, bank.transform(second)])
+            before, after, sitk.CompositeTransform([back, bank.transform(second)]), prior
         )
         truth = np.load(bank.work / f"{second}_truth.npz")
         numbers = truth["numbers"][SLAB].copy()
@@ -255,21 +282,25 @@ def main() -> None:
     parser.add_argument("--scans", nargs="+", choices=SCANS, default=["12f", "04"])
     parser.add_argument("--again", type=int, default=2, help="how often each scan is taken again")
     parser.add_argument("--trials", type=int, default=200, help="trials without the CNN")
+    parser.add_argument("--new-lesion-prior", type=float, default=0.0, help="as of the verb segment")
     options = parser.parse_args()
-    bank = Bank(options.data, options.work)
+    bank, prior = Bank(options.data, options.work), options.new_lesion_prior
     parts = {
         "injected": injected(
-            bank, [(f"{n}_r{i + 1}", f"{n}_i0") for n in options.scans for i in range(options.again)]
+            bank, [(f"{n}_r{i + 1}", f"{n}_i0") for n in options.scans for i in range(options.again)], prior
         ),
-        "taken_again": taken_again_trials(bank, options.scans, options.again),
-        "simulated": simulated_trials(bank, options.scans, options.trials),
+        "taken_again": taken_again_trials(bank, options.scans, options.again, prior),
+        "simulated": simulated_trials(bank, options.scans, options.trials, prior),
     }
     for name, trials in parts.items():
         results = []
         for result in trials:
             results.append(result)
-            (options.work / f"{name}.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
-        print(name, json.dumps(_summary(name, results)))
+            (options.work / f"{name}-{prior:g}.json").write_text(
+                json.dumps(results, indent=1), encoding="utf-8"
+            )
+        if results:
+            print(name, json.dumps(_summary(name, results)), flush=True)
 
 
 def _summary(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -284,8 +315,11 @@ def _summary(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
             }
             for size, c in chosen.items()
         }
+    differences = np.array([value for r in results for value in r["volumes_in_sd"]])
     return {
         "trials": len(results),
+        # Where the settings are right it is 1.
+        "spread_of_volumes_in_sd": float(differences.std()) if differences.size else None,
         "without_sure_change": sum(r["sure"] == 0 for r in results),
         "sure_per_trial": float(np.mean([r["sure"] for r in results])),
         "sure_new_from_30mm3_per_trial": float(np.mean([r["sure_new_30"] for r in results])),

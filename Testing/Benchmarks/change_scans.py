@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
+from PatientSpecificTuningLib.engine.files.atomic import replace_when_complete
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.images.preprocessing import preprocess_examination
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
@@ -54,10 +55,11 @@ class SeenScan:
         return np.where(self.organ, 1 / (1 + np.exp(-self.logit)), 0).astype(np.float32)
 
     def save(self, path: Path) -> None:
-        """Write as npz in half precision."""
+        """Write as npz in half precision, complete or not at all."""
         grid = np.array([*self.grid.size, *self.grid.spacing, *self.grid.origin, *self.grid.direction])
         half = {n: getattr(self, n).astype(np.float16) for n in ("image", "logit", "logit_sd")}
-        np.savez_compressed(path, grid=grid, organ=self.organ, **half)
+        with replace_when_complete(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, grid=grid, organ=self.organ, **half)
 
     @classmethod
     def load(cls, path: Path) -> SeenScan:

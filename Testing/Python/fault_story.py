@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -209,6 +210,7 @@ def every_fault(
     kind: type[Story] = Story,
     every: int = 1,
     first: int = 0,
+    only: Sequence[str] = (),
     tell: Callable[[str], None] = print,
     done: Callable[[int], None] = lambda number: None,
 ) -> Story:
@@ -216,13 +218,14 @@ def every_fault(
 
     Args:
         first: the number of the fault to go on with.
+        only: names of the steps that are done with faults, all where none is named.
         done: called with the number of each fault that was injected.
     """
     with pytest.MonkeyPatch.context() as patch, as_processes(patch) as next_process:
         story = kind(folder, patch)
         story.tell(next_process)
         for number, (name, fault, point) in enumerate(_faults(story)):
-            if number < first or (number + 1) % every:
+            if number < first or (number + 1) % every or (only and name not in only):
                 continue
             try:
                 story.fail(name, fault, point, next_process)

@@ -61,6 +61,8 @@ class PatientSpecificTuningComplaintsTest(StoryCase):
         self.panel.go_to("correct")
         self.panel.paint()
         self.panel.press("correctedButton")
+        # Open slices start from what was learned; that is no loss.
+        self.panel.wait_until_all_is_done(60)
         drawn = self.panel.drawn()
         with self.step("no memory while learning"), self._failing("tune", self.folder / "failed"):
             self.panel.press("showResultButton")
@@ -181,9 +183,12 @@ class PatientSpecificTuningComplaintsTest(StoryCase):
         self.panel.wait_until_all_is_done(60)
         self.panel.end_worker()
         script = Path(failing_worker.__file__).resolve()
-        with mock.patch.dict(os.environ, variables), mock.patch.object(process, "WORKER", script):
-            yield
-        self.panel.end_worker()
+        try:
+            with mock.patch.dict(os.environ, variables), mock.patch.object(process, "WORKER", script):
+                yield
+        finally:
+            # Also after a step that failed: the next story must not meet this worker.
+            self.panel.end_worker()
 
     def test_an_installation_that_fails_is_said_in_the_panel(self) -> None:
         self.watchesLog = False

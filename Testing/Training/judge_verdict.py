@@ -63,7 +63,7 @@ class Judged:
     @property
     def balanced_truth(self) -> str:
         """The same by the verdict's own rule, lesions weighed with Dice."""
-        return "tuned" if is_better(self.found, TASK) else "base"
+        return "tuned" if is_better(self.found, None, TASK) else "base"
 
 
 def judged(name: str, slices: int, trial: Trial) -> Judged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..engine.lesions.baseline_prior import LARGEST_PRIOR
 from ..engine.network.seed import LARGEST_SEED
 
 
@@ -76,5 +77,17 @@ def distance(text: str) -> float:
         value = -1.0
     if not 0 <= value < 10_000:
         message = f"{text!r} is not a distance in mm"
+        raise argparse.ArgumentTypeError(message)
+    return value
+
+
+def prior(text: str) -> float:
+    """A logit from 0 to the largest prior of baseline lesions."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= LARGEST_PRIOR:
+        message = f"{text!r} is not a number from 0 to {LARGEST_PRIOR:g}"
         raise argparse.ArgumentTypeError(message)
     return value

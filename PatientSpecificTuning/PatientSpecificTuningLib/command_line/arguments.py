@@ -22,6 +22,7 @@ from .argument_types import channels
 from .argument_types import distance
 from .argument_types import number
 from .argument_types import positive
+from .argument_types import prior
 from .argument_types import rate
 from .argument_types import slices
 from .review_arguments import review_arguments
@@ -224,6 +225,14 @@ def _annotate(command: argparse.ArgumentParser) -> None:
 def _tune(command: argparse.ArgumentParser) -> None:
     _case(command)
     _tuning(command)
+    command.add_argument(
+        "--also",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="CASE",
+        help="other cases of the same patient and model, whose corrected baselines are learned from as well",
+    )
 
 
 def _tuning(command: argparse.ArgumentParser) -> None:
@@ -245,9 +254,10 @@ def _tuning(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--weighting",
-        choices=("none", "segmentation", "detection"),
+        choices=("none", "segmentation", "detection", "lesions"),
         default="none",
-        help="how pixels are weighted by what the base CNN made of them",
+        help="how pixels are weighted: by what the base CNN made of them (the paper's two), or by the size of their"
+        " lesion, small ones for more",
     )
     command.add_argument("--seed", type=number, default=0, help="seed of patches, rotations and dropout")
 
@@ -259,6 +269,21 @@ def _segment(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--weights", default="current", help="current, base, or the number of a tuned version"
+    )
+    command.add_argument(
+        "--baseline-prior",
+        type=prior,
+        default=0.0,
+        metavar="LOGIT",
+        help="by how much less evidence is needed where the baseline had a lesion, 0 to 3; hides no new lesion, but may"
+        " keep one that has gone",
+    )
+    command.add_argument(
+        "--new-lesion-prior",
+        type=prior,
+        default=0.0,
+        metavar="LOGIT",
+        help="by how much less evidence is needed where the CNN is much surer of a lesion than at baseline, 0 to 3",
     )
     _dropout(command)
 

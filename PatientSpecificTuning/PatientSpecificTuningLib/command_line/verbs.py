@@ -91,7 +91,7 @@ def tune(options: Options, progress: Progress | None) -> Answer:
     """Fine-tune on the corrected slices."""
     from ..engine import workflow
 
-    tuned = workflow.tune(options.case, **_tuning(options), progress=progress)
+    tuned = workflow.tune(options.case, **_tuning(options), also=options.also, progress=progress)
     return {"tuned": tuned.number, "folder": str(tuned.folder)}
 
 
@@ -104,6 +104,8 @@ def segment(options: Options, progress: Progress | None) -> Answer:
         examination=options.examination,
         weights=options.weights,
         repetitions=options.repetitions,
+        baseline_prior=options.baseline_prior,
+        new_lesion_prior=options.new_lesion_prior,
         progress=progress,
     )
     return {

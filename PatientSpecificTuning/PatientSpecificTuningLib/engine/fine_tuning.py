@@ -25,6 +25,8 @@ from .network.prepared import open_examination
 from .origins import making_of
 from .origins import origin_of_tuning
 from .progress import Progress
+from .tuning.examinations import TuningExamination
+from .tuning.examinations import stacked
 from .tuning.plan import AS_IN_PAPER
 from .tuning.plan import DEFAULT
 from .tuning.plan import EVERY_PIXEL
@@ -98,6 +100,7 @@ def tune(
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
+    also: Sequence[CaseLike] = (),
     progress: Progress | None = None,
 ) -> TunedModel:
     """Fine-tune the last two layers on the corrected slices, always from the base weights.
@@ -109,15 +112,20 @@ def tune(
         settings: "default", or "paper" for the paper's learning rate of 1e-4 and every pixel of patches that are
             rotated afresh, which takes minutes.
         learning_rate: of Adam, None as `settings` says; the default is the model card's.
+        also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
+            caller knows that they are of the same patient.
 
     Raises:
-        InputError: nothing is annotated, or no corrected slice shows a lesion.
+        InputError: nothing is annotated, no corrected slice shows a lesion, or another case is of another model or
+            has the same baseline.
     """
     from .network.model_folder import load_model
     from .network.tuned_head import save_tuned_head
 
     case = opened(case)
     annotation = load_annotation(case)
+    others = [opened(other) for other in also]
+    _require_others(case, others)
     chosen = settings_of(
         case,
         settings,
@@ -127,7 +135,7 @@ def tune(
         weighting=weighting,
         seed=seed,
     )
-    origin = origin_of_tuning(case, annotation, chosen)
+    origin = origin_of_tuning(case, annotation, chosen, others)
     if (number := case.made_before("tuned", origin)) is not None:
         return tuned_model(case, number)
     _card, network = load_model(model_of_case(case))
@@ -135,7 +143,7 @@ def tune(
     head = kept_head(case, origin, network)
     if head is None:
         baseline = open_examination(case, "baseline")
-        head = learned_head(case, network, baseline, annotation, chosen, progress)
+        head = learned_head(case, network, baseline, annotation, chosen, progress, others)
     with case.new_version("tuned", origin=origin) as folder:
         annotation.write_to(folder, case.record("baseline").working_grid)
         save_tuned_head(folder, head, {**origin, **making_of(start)})
@@ -171,30 +179,64 @@ def learned_head(
     annotation: Annotation,
     settings: TuningSettings,
     progress: Progress | None,
+    also: Sequence[Case] = (),
 ) -> TunedHead:
     """What the head becomes by the corrected slices, always from the base weights.
+
+    Args:
+        also: cases whose corrected slices are learned from as well.
 
     Raises:
         InputError: no corrected slice shows a lesion.
     """
     from .tuning.tuning import tune as tune_head
 
-    processing = network.card.post_processing
-    predicted = binarize(baseline.base_probability, baseline.organ_mask, processing)
+    examinations = [_to_tune_on(network, baseline, annotation)]
+    for other in also:
+        examinations.append(_to_tune_on(network, open_examination(other, "baseline"), load_annotation(other)))
+    scan = stacked(examinations)
     return on_best_device(
         lambda device: tune_head(
             network,
-            baseline.images,
-            baseline.organ_mask,
-            annotation.labels,
-            annotation.slices,
+            scan.images,
+            scan.organ_mask,
+            scan.labels,
+            scan.slices,
             settings,
-            base_prediction=predicted,
-            patch_folder=patch_folder(case),
+            base_prediction=scan.base_prediction,
+            # What is kept belongs to this baseline alone.
+            patch_folder=None if also else patch_folder(case),
             device=device,
             progress=progress,
         )
     )
+
+
+def _to_tune_on(
+    network: DualPathwayNetwork, baseline: PreparedExamination, annotation: Annotation
+) -> TuningExamination:
+    predicted = binarize(baseline.base_probability, baseline.organ_mask, network.card.post_processing)
+    return TuningExamination(
+        baseline.images, baseline.organ_mask, annotation.labels, annotation.slices, predicted
+    )
+
+
+def _require_others(case: Case, others: Sequence[Case]) -> None:
+    """Refuse what cannot be learned from together.
+
+    Raises:
+        InputError: another model, or one baseline twice.
+    """
+    seen = [case.record("baseline").fingerprint()]
+    for other in others:
+        if other.model != case.model:
+            message = f"{other.folder} was prepared with another model; prepare it again with the model of {case.folder}."
+            raise InputError(message)
+        fingerprint = other.record("baseline").fingerprint()
+        if fingerprint in seen:
+            message = f"The baseline of {other.folder} is learned from already; name every examination once."
+            raise InputError(message)
+        seen.append(fingerprint)
 
 
 def tuned_number(case: Case, weights: str) -> str | None:

@@ -37,6 +37,7 @@ from .fine_tuning import tune as tune
 from .fine_tuning import tuned_number
 from .judging.evaluation import evaluate_result
 from .lesions.alignment import alignment_of
+from .lesions.baseline_prior import LesionPriors
 from .lesions.change_evidence import ChangeSettings
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
@@ -213,6 +214,8 @@ def segment(
     repetitions: int = 25,
     seed: int = 0,
     change: ChangeSettings | None = None,
+    baseline_prior: float = 0.0,
+    new_lesion_prior: float = 0.0,
     progress: Progress | None = None,
 ) -> Result:
     """Find the lesions of an examination and write a result, which becomes the current one.
@@ -226,13 +229,21 @@ def segment(
         repetitions: Monte Carlo dropout repetitions for the uncertainty, 0 where lesions are enough.
         seed: seed of the dropout.
         change: what counts as change between the examinations; None is the default.
+        baseline_prior: by how much the logit of the threshold is lower where the baseline had a lesion; 0 for none.
+        new_lesion_prior: the same where the logit has risen since the baseline beyond repeated measurement.
 
     Raises:
-        InputError: the examination is not prepared, or there is no such tuned version.
+        InputError: the examination is not prepared, there is no such tuned version, or a prior is asked for where
+            there is no baseline to compare with.
     """
     case = opened(case)
     require_dropout(repetitions, seed)
-    origin = origin_of_result(case, examination, tuned_number(case, weights), change or ChangeSettings())
+    priors = LesionPriors(baseline_prior, new_lesion_prior)
+    tuned, settings = tuned_number(case, weights), change or ChangeSettings()
+    origin = origin_of_result(case, examination, tuned, settings, priors)
+    if priors and not origin["with_change"]:
+        message = "A prior from the baseline is for a follow-up whose baseline is in the case; leave it out."
+        raise InputError(message)
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := case.made_before("results", {**origin, **dropout})) is not None:

@@ -38,7 +38,7 @@ def writeInputs(parameters, card: ModelCard, folder: Path) -> dict[str, Any]:
         mask = getattr(parameters, f"{examination}{MASK}")
         if mask is not None:
             path = folder / INPUTS / f"{examination}_organ_mask.nrrd"
-            write_volume(labelImage(mask), path)
+            write_volume(labelImage(mask), path, compress=False)
             arguments[f"{examination}_mask"] = str(path)
     return arguments
 

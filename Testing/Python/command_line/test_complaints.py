@@ -81,6 +81,16 @@ def test_numbers_beyond_all_bounds_are_one_sentence(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("softmax", ["nan", "inf", "-0.1", "1", "2"])
+def test_a_softmax_that_is_none_is_one_sentence_and_makes_no_case(
+    patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], softmax: str
+) -> None:
+    arguments = _prepare(patient, tmp_path / "case", patient / "baseline_FLAIR.nii.gz")
+    assert main([*arguments, f"--kept-from={softmax}"]) == 2
+    assert "from 0 to below 1" in capsys.readouterr().err
+    assert not (tmp_path / "case").exists()
+
+
 @pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends processes without asking")
 def test_a_process_that_is_asked_to_end_cleans_up_and_says_so(patient: Path, tmp_path: Path) -> None:

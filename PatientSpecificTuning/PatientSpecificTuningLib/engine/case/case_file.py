@@ -69,7 +69,8 @@ def as_text(values: CaseValues) -> str:
         "current": values.current,
         "dates": values.dates.as_dict(),
     }
-    return json.dumps(plain, indent=2) + "\n"
+    # What could not be read back must not take the place of what can.
+    return json.dumps(plain, indent=2, allow_nan=False) + "\n"
 
 
 def _checked(values: Any) -> CaseValues:

@@ -73,7 +73,7 @@ class ExaminationRecord:
             settings=json_values.fields(values["settings"], json_values.anything),
             notes=json_values.entries(values["notes"], json_values.text),
             # Cases of earlier versions keep the features of every voxel of the organ.
-            kept_from=json_values.number(values.get("kept_from", 0.0)),
+            kept_from=json_values.number(values.get("kept_from", 0.0), 0, 1),
         )
 
 

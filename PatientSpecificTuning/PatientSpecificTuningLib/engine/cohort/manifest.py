@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import InputError
 from ..files.atomic import replace_when_complete
 from ..files.json_file import parse_json
+from ..files.text_file import read_text
 from ..images.scan_files import ExaminationFiles
 from ..model.card import ModelCard
 from .bids import bids_rows
@@ -90,11 +91,11 @@ def _rows(manifest: Path, *, single: bool) -> tuple[list[Row], list[Problem]]:
         if manifest.exists() and not manifest.is_file():
             message = f"The manifest {manifest} is neither a file nor a folder; give a CSV or JSON file."
             raise InputError(message)
-        text = manifest.read_text(encoding="utf-8-sig")
+        text = read_text(manifest)
     except FileNotFoundError as error:
         message = f"The manifest {manifest} does not exist; check the path."
         raise InputError(message) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         message = (
             f"The manifest {manifest} cannot be read as UTF-8 text; save it again as CSV (UTF-8) or JSON."
         )

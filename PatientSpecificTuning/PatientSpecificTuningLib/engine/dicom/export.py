@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from ..case.provenance import source_hash
 from ..errors import InputError
 from ..files.atomic import remove
 from ..files.atomic import replace_when_complete
+from ..files.tables import read_table
 from ..images.volumes import read_labelmap
 from ..lesions.results import LESION_LABELS
 from ..lesions.results import LESION_TABLE
@@ -115,15 +115,14 @@ def _write(segmentation: Dataset, segmentation_path: Path, report: Dataset, repo
 
 def _lesion_rows(path: Path) -> list[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
-            if any(row["volume_mm3"] is None for row in rows):
-                message = "a lesion without a volume"
-                raise ValueError(message)
-            return rows
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        rows = [{name: _number(text) for name, text in row.items()} for row in read_table(path)]
+        if any(row["volume_mm3"] is None for row in rows):
+            message = "a lesion without a volume"
+            raise ValueError(message)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path} is missing or damaged; segment again."
         raise InputError(message) from error
+    return rows
 
 
 def _changes(result: Result) -> dict[int, dict[str, Any]]:

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-LARGEST_BYTES = 64 * 1024 * 1024
+from .text_file import LARGEST_BYTES
+from .text_file import read_text
 
 
 def read_json(path: Path, *, largest_bytes: int = LARGEST_BYTES) -> Any:
@@ -16,12 +17,7 @@ def read_json(path: Path, *, largest_bytes: int = LARGEST_BYTES) -> Any:
         OSError: it is missing or may not be read.
         ValueError: it is no JSON, not UTF-8, too large, nested too deeply, or holds NaN.
     """
-    with open(path, "rb") as stream:
-        content = stream.read(largest_bytes + 1)
-    if len(content) > largest_bytes:
-        message = f"more than {largest_bytes} bytes"
-        raise ValueError(message)
-    return parse_json(content.decode("utf-8-sig"))
+    return parse_json(read_text(path, largest_bytes=largest_bytes))
 
 
 def read_json_object(path: Path, *, largest_bytes: int = LARGEST_BYTES) -> dict[str, Any]:

@@ -19,7 +19,11 @@ IN_PLANE_PLUS = ndimage.generate_binary_structure(2, 1)[None]
 
 
 def binarize(
-    probability: NDArray[np.floating], organ_mask: NDArray[np.bool_], post_processing: PostProcessing
+    probability: NDArray[np.floating],
+    organ_mask: NDArray[np.bool_],
+    post_processing: PostProcessing,
+    *,
+    threshold: NDArray[np.floating] | None = None,
 ) -> NDArray[np.bool_]:
     """Threshold, close and, where the card says so, open (paper, "Lesion quantification on follow-up scan").
 
@@ -28,11 +32,13 @@ def binarize(
     Args:
         probability: float (Z, Y, X).
         organ_mask: bool (Z, Y, X); nothing outside it becomes a lesion.
+        threshold: float (Z, Y, X), where it is not everywhere that of the card.
 
     Returns:
         bool (Z, Y, X).
     """
-    lesions = (probability >= post_processing.threshold) & organ_mask
+    least = post_processing.threshold if threshold is None else threshold
+    lesions = (probability >= least) & organ_mask
     width = [size // 2 + 1 for size in post_processing.closing]
     padded = np.pad(lesions, [(w, w) for w in width])
     closed = ndimage.binary_closing(padded, structure=np.ones(post_processing.closing, dtype=bool))

@@ -12,16 +12,23 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case.case import Case
+from ..images.geometry import resample_labelmap
+from ..images.geometry import return_to_user_grid
 from ..model.card import ModelCard
 from ..network.device import on_best_device
 from ..network.model_choice import model_of_case
 from ..network.prepared import PreparedExamination
 from ..network.prepared import open_examination
 from ..progress import Progress
+from .baseline_prior import LesionPriors
+from .baseline_prior import local_threshold
+from .baseline_prior import risen
 from .change_evidence import ChangeSettings
 from .comparison import Comparison
+from .earlier_lesions import EarlierLesions
 from .earlier_lesions import earlier_lesions
 from .earlier_lesions import labels_on_grid
+from .earlier_lesions import lesion_logit
 from .extent_uncertainty import ExtentCounter
 from .extent_uncertainty import lesion_zones
 from .lesions import binarize
@@ -38,7 +45,10 @@ if TYPE_CHECKING:
 def segment_examination(
     case: Case, folder: Path, run: dict[str, Any], *, progress: Progress | None = None
 ) -> None:
-    """Segment as `run` says (examination, tuned, with_change, change_settings) and write the result, without uncertainty, into `folder`.
+    """Segment as `run` says and write the result, without uncertainty, into `folder`.
+
+    Args:
+        run: examination, tuned, with_change, change_settings, priors.
 
     Raises:
         InputError: files of the case are missing or damaged, or the disk is full.
@@ -53,16 +63,42 @@ def segment_examination(
     probability, deviation = on_best_device(
         lambda d: predict_with_deviation(head, store, device=d, progress=progress)
     )
-    lesions = binarize(probability, examination.organ_mask, card.post_processing)
-    segmentation = Segmentation(lesions, probability, record.working_grid, record.user_grid)
+    organ, grids = examination.organ_mask, (record.working_grid, record.user_grid)
     if not run["with_change"]:
-        write_result(folder, segmentation, {**run, "seconds": time.monotonic() - start})
+        lesions = binarize(probability, organ, card.post_processing)
+        found = Segmentation(lesions, probability, *grids)
+        write_result(folder, found, {**run, "seconds": time.monotonic() - start})
         return
     earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
+    threshold = _threshold(card, earlier, examination, probability, run)
+    lesions = binarize(probability, organ, card.post_processing, threshold=threshold)
+    segmentation = Segmentation(lesions, probability, *grids)
     settings = ChangeSettings(**run["change_settings"])
-    comparison = Comparison(earlier, examination.organ_mask, deviation, settings, case.dates)
+    comparison = Comparison(earlier, organ, deviation, settings, case.dates)
     run = {**run, "seconds": time.monotonic() - start}
     write_result(folder, segmentation, run, comparison=comparison)
+
+
+def _threshold(
+    card: ModelCard,
+    earlier: EarlierLesions,
+    followup: PreparedExamination,
+    probability: NDArray[np.float32],
+    run: dict[str, Any],
+) -> NDArray[np.float32] | None:
+    """The threshold of every voxel of the working grid; None where the baseline is not asked."""
+    if run["priors"] is None:
+        return None
+    priors, grids = LesionPriors(**run["priors"]), (followup.record.working_grid, followup.record.user_grid)
+    x, y, z = grids[1].spacing
+    logit = lesion_logit(sitk.GetArrayFromImage(return_to_user_grid(probability, *grids, labels=False)))
+    threshold, settings = card.post_processing.threshold, ChangeSettings(**run["change_settings"])
+    rise = risen(earlier.seen, logit, threshold, priors.risen, (x, y, z), settings)
+    lesions, risen_tissue = (
+        sitk.GetArrayFromImage(resample_labelmap(grids[1].image(mask.astype(np.uint8)), grids[0])) > 0
+        for mask in (earlier.mask, rise)
+    )
+    return local_threshold(threshold, lesions, risen_tissue, priors)
 
 
 def compute_uncertainty(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..case.case import Case
 from ..case.provenance import now
 from ..errors import InputError
 from ..files import json_values
+from ..files.tables import read_table
 from ..lesions.change import ChangeRow
 from ..lesions.results import Result
 from ..verdict.verdict import read_decision
@@ -107,9 +107,8 @@ def read_change(path: Path) -> list[dict[str, Any]]:
         return []
     columns = [field.name for field in fields(ChangeRow)]
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [{name: _value(name, row[name]) for name in columns} for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        return [{name: _value(name, row[name]) for name in columns} for row in read_table(path)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path} is damaged or of an earlier version of the program; segment again."
         raise InputError(message) from error
 

@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from typing import Any
 
 STYLE = """\
-body{font:13px/1.4 system-ui,sans-serif;margin:1.2rem auto;max-width:60rem;padding:0 1rem;color:#1c1c1c}
-h1{font-size:1.35rem;margin:.2rem 0}h2{font-size:1.02rem;margin:1rem 0 .3rem;border-bottom:1px solid #bbb}
-.warning{background:#fff3cd;padding:.3rem .7rem;margin:.4rem 0}.headline{font-size:1.1rem;margin:.5rem 0}
-.bad{background:#fde2e0;padding:.3rem .7rem}
-table{border-collapse:collapse;margin:.3rem 0}th,td{padding:.12rem .55rem;text-align:right}
+body{font:13px/1.4 system-ui,sans-serif;margin:1.2em auto;max-width:74em;padding:0 1em;color:#1c1c1c}
+h1{font-size:1.6em;margin:.2em 0}h2{font-size:1.2em;margin:1em 0 .3em;border-bottom:1px solid #bbb}
+.warning{background:#fff3cd;padding:.3em .7em;margin:.4em 0}.headline{font-size:1.3em;margin:.5em 0}
+.bad{background:#fde2e0;padding:.3em .7em}
+table{border-collapse:collapse;margin:.3em 0}th,td{padding:.12em .55em;text-align:right}
 th:first-child,td:first-child{text-align:left}tr:first-child th{border-bottom:2px solid #444}
-td{border-bottom:1px solid #ddd}.facts td,.facts th{text-align:left;border:0;font-weight:normal}
-.facts th{color:#555}figure{display:inline-block;margin:.3rem .4rem .3rem 0;width:29rem;max-width:100%}
-figcaption{color:#333}img{width:100%;display:block}.small{color:#555;font-size:.85rem;overflow-wrap:anywhere}
-.row{display:flex;gap:2rem;flex-wrap:wrap}
-@media print{body{font-size:9.5px;margin:0}figure{width:48%}details:not([open]){display:none}h2{break-after:avoid}
-figure,tr{break-inside:avoid}@page{size:A4;margin:11mm}}
+td{border-bottom:1px solid #ddd}.small{color:#555;font-size:.9em}
+.facts td,.facts th,.facts tr:first-child th{text-align:left;border:0;font-weight:normal;vertical-align:top}
+.facts th{color:#555;white-space:nowrap}.facts td{overflow-wrap:anywhere}
+figure{display:inline-block;margin:.3em .4em .3em 0;width:36em;max-width:100%}
+figcaption{color:#333}img{width:100%;display:block}
+.row{display:flex;gap:2em;align-items:flex-start}
+@media print{body{font-size:9px;margin:0;padding:0;max-width:none}figure{width:48%}h2{break-after:avoid}
+details:not([open]){display:none}figure,tr{break-inside:avoid}@page{size:A4;margin:11mm}}
 """
 COLUMNS = {
     "change": "change",

@@ -16,7 +16,8 @@ from ..network.patches import Window
 from ..network.patches import corner_and_centre_windows
 from ..network.seed import LARGEST_SEED
 
-WEIGHTINGS = (None, "segmentation", "detection")
+LESION_WISE = "lesions"
+WEIGHTINGS = (None, "segmentation", "detection", LESION_WISE)
 LOSS_AREAS = ("organ", "patch")
 DEFAULT, AS_IN_PAPER = "default", "paper"
 NAMED_SETTINGS = (DEFAULT, AS_IN_PAPER)
@@ -32,7 +33,8 @@ class TuningSettings:
     """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last five.
 
     Attributes:
-        weighting: None for the class weights of the model card, or the paper's scheme for a task ("Weighting").
+        weighting: None for the class weights of the model card, the paper's scheme for a task ("Weighting"), or
+            "lesions", by which small lesions count for more.
         loss_area: "organ" counts only pixels of the organ mask, since the output is masked as well; "patch"
             counts every pixel.
         patch_pool: number of different rotated patches, whose features are computed once and used again; None
@@ -78,7 +80,7 @@ class TuningSettings:
         elif not 0 < self.learning_rate < 1e6 or not 0 <= self.rotation_degrees <= 180:
             problem = "the learning rate must be above 0 and the rotation between 0 and 180 degrees"
         elif self.weighting not in WEIGHTINGS:
-            problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection"
+            problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection, lesions"
         elif self.loss_area not in LOSS_AREAS:
             problem = f"the loss area {self.loss_area!r} is not one of {', '.join(LOSS_AREAS)}"
         if problem:

@@ -25,8 +25,10 @@ from .patch_features import FreshPatches
 from .patch_features import PatchFeatures
 from .patch_features import counted_pixels
 from .patch_features import pool_patches
+from .plan import LESION_WISE
 from .plan import TuningSettings
 from .plan import plan_patches
+from .weighting import lesion_wise_weights
 from .weighting import weight_map
 
 IN_PLANE_NEIGHBOURS = np.ones((1, 3, 3), dtype=bool)
@@ -76,7 +78,7 @@ def tune(
             " with a lesion."
         )
         raise InputError(message)
-    maps = _maps(network, labels, settings, base_prediction)
+    maps = _maps(network, labels, slices, settings, base_prediction)
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, device)
     with _patch_features(
         network, images, organ_mask, slices, settings, patch_folder, precision, device, progress, cancelled
@@ -142,26 +144,29 @@ def _patch_features(
 def _maps(
     network: DualPathwayNetwork,
     labels: NDArray[np.bool_],
+    slices: Sequence[int],
     settings: TuningSettings,
     base_prediction: NDArray[np.bool_] | None,
 ) -> NDArray[np.float32]:
     """Label, weight in the loss, and where it is telling to look: float32 (3, Z, Y, X)."""
     lesions = labels if base_prediction is None else labels | base_prediction
     telling = ndimage.binary_dilation(lesions, structure=IN_PLANE_NEIGHBOURS, iterations=TELLING_PIXELS)
-    return np.stack([labels, _pixel_weights(network, labels, settings, base_prediction), telling]).astype(
-        np.float32
-    )
+    weights = _pixel_weights(network, labels, slices, settings, base_prediction)
+    return np.stack([labels, weights, telling]).astype(np.float32)
 
 
 def _pixel_weights(
     network: DualPathwayNetwork,
     labels: NDArray[np.bool_],
+    slices: Sequence[int],
     settings: TuningSettings,
     base_prediction: NDArray[np.bool_] | None,
 ) -> NDArray[np.float32]:
     if settings.weighting is None:
         background, lesion = network.card.class_weights
         return np.where(labels, lesion, background).astype(np.float32)
+    if settings.weighting == LESION_WISE:
+        return lesion_wise_weights(labels, slices, network.card.class_weights)
     if base_prediction is None:
         message = f"The {settings.weighting} weighting needs the base CNN's lesions of the baseline; prepare it first."
         raise InputError(message)

@@ -1,6 +1,8 @@
-"""Pixel weights of fine-tuning by how the base CNN did on the baseline (paper, "Weighting")."""
+"""Pixel weights of fine-tuning: by how the base CNN did on the baseline (paper, "Weighting"), or by lesion size."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,10 @@ from ..lesions.lesions import EVERY_NEIGHBOUR
 
 WRONG, FOUND, BACKGROUND = 5.0, 2.0, 1.0
 MISSED_LESION, IGNORED = 5.0, 0.0
+# Of the lesion-wise weights: weight of a spot's pixels ~ 1 / area ** EXPONENT, within these factors of the mean.
+EXPONENT, LEAST_FACTOR, LARGEST_FACTOR = 0.5, 0.25, 4.0
+IN_PLANE = np.zeros((3, 3, 3), dtype=int)
+IN_PLANE[1] = 1
 
 
 def weight_map(
@@ -41,6 +47,40 @@ def weight_map(
         return _detection_weights(labels, base_prediction)
     message = f"The weighting {scheme!r} is not known; use segmentation or detection."
     raise InputError(message)
+
+
+def lesion_wise_weights(
+    labels: NDArray[np.bool_], slices: Sequence[int], class_weights: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Weight of every voxel, where small lesions count for more and large ones for less.
+
+    The weight of a lesion's pixels falls with the square root of its area, between a loss that counts pixels, in which
+    large lesions are all that matters, and one that counts lesions (inverse weighting: Shirokikh et al., MICCAI 2020).
+    It is bounded, and its mean over all lesion pixels of the corrected slices stays the class weight of lesions, so
+    that lesions together weigh no more against the background than without it. A lesion is what is connected within
+    one slice, since nothing is known of the slices beside it.
+
+    Args:
+        labels: bool (Z, Y, X), lesions of the baseline.
+        slices: the corrected slices; only these count.
+        class_weights: of background and lesion, as the model card says.
+
+    Returns:
+        float32 (Z, Y, X); lesions of other slices have the class weight.
+    """
+    background, lesion = class_weights
+    weights = np.where(labels, lesion, background).astype(np.float32)
+    corrected = np.zeros_like(labels)
+    corrected[list(slices)] = labels[list(slices)]
+    spots, count = ndimage.label(corrected, structure=IN_PLANE)
+    if count == 0:
+        return weights
+    areas = np.bincount(spots.ravel(), minlength=count + 1)[1:]
+    factors = areas.astype(np.float64) ** -EXPONENT
+    factors = np.clip(factors / np.average(factors, weights=areas), LEAST_FACTOR, LARGEST_FACTOR)
+    factors /= np.average(factors, weights=areas)
+    weights[corrected] = lesion * factors[spots[corrected] - 1]
+    return weights
 
 
 def _segmentation_weights(labels: NDArray[np.bool_], prediction: NDArray[np.bool_]) -> NDArray[np.float32]:

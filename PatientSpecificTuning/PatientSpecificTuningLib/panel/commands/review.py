@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-from ...engine.files.atomic import write_text
+from ...engine.files.atomic import replace_when_complete
 from ...engine.images.volumes import write_volume
 from ..scene.node_images import labelImage
 from ..scene.result_nodes import removeResultNodes
@@ -89,7 +89,10 @@ class ReviewCommands(TuneCommands):
 
         def judged(answer: dict) -> None:
             del answer
-            write_text(case / "results" / number / JUDGED_AGAINST, known.content + "\n")
+            # Without its folder, the result was removed meanwhile.
+            judged_against = case / "results" / number / JUDGED_AGAINST
+            with replace_when_complete(judged_against, parents=False) as temporary:
+                temporary.write_text(known.content + "\n", encoding="utf-8")
             self._refreshNow()
 
         self.requests.ask(_("Comparing with the known lesions"), "evaluate", arguments, judged)

@@ -19,6 +19,7 @@ from ...engine.case.layout import case_exists
 from ...engine.case.layout import live_folder
 from ...engine.errors import InputError
 from ...engine.files.json_file import read_json_object
+from ...engine.files.text_file import read_text
 from ...engine.images.transform_file import read_transform
 from ...engine.judging.evaluation import EVALUATION
 from ...engine.lesions.alignment import QUALITY
@@ -164,7 +165,10 @@ def _live(path: Path) -> LiveTuning | None:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        return read_text(path).strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _values(path: Path) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.errors import InputError
+from ...engine.files.tables import read_table
 from ...engine.lesions.comparison import CHANGE_TABLE
 from ...engine.lesions.results import LESION_TABLE
 from .places import mapped
@@ -128,11 +128,10 @@ def _table(path: Path, *needed: str) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = read_table(path)
         if any(row.get(name) is None for row in rows for name in needed):
             raise ValueError(", ".join(needed))
-    except (ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         message = _("{file} is damaged; remove this result and find lesions again.").format(file=path)
         raise InputError(message) from error
     return rows

@@ -105,6 +105,20 @@ def test_a_new_part_is_news_whatever_it_touches() -> None:
     assert row.new_part_x_mm == pytest.approx(28, abs=3)
 
 
+def test_the_table_tells_the_new_part_of_a_lesion_apart_from_its_growth(tmp_path: Path) -> None:
+    """A new part of 2 ml is news whatever it touches: it has its own volume and place beside those of the lesion."""
+    old, part = ((5, 20, 20), 6.0), ((5, 20, 34), 8.0)
+    found = find_change(seen(old), seen(old, part), PLACES, SETTINGS)
+    write_change_table(found.rows, tmp_path / "change.csv")
+    with (tmp_path / "change.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["change"], row["sure"], row["baseline_labels"]) == ("grown", "1", "1")
+    marked = np.count_nonzero(found.map == SURE_NEW) * np.prod(SPACING)
+    assert float(row["new_part_mm3"]) == pytest.approx(marked)
+    assert 1500 < marked < float(row["difference_mm3"]) + 1
+    assert float(row["new_part_x_mm"]) == pytest.approx(34, abs=3)
+
+
 def test_a_new_part_counts_also_where_the_lesion_shrank_elsewhere() -> None:
     before = seen(((5, 20, 16), 8.0))
     after = seen(((5, 20, 22), 5.0), ((5, 20, 28), 5.0))

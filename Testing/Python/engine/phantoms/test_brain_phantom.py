@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from PatientSpecificTuningLib.engine.phantoms.brain.lesions import occupancy
 from PatientSpecificTuningLib.engine.phantoms.brain.phantom import Anatomy
 from PatientSpecificTuningLib.engine.phantoms.brain.phantom import PhantomPatient
 from PatientSpecificTuningLib.engine.phantoms.brain.phantom import find_ventricles
+from PatientSpecificTuningLib.engine.phantoms.brain.phantom import in_slices
 from PatientSpecificTuningLib.engine.phantoms.brain.phantom import make_brain_patient
 from scipy import ndimage
 
@@ -82,3 +84,21 @@ def test_ventricles_are_the_fluid_in_the_middle() -> None:
     ventricles = find_ventricles(anatomy)
     assert ventricles[27, 33, 30]
     assert ventricles.sum() < 0.05 * (anatomy.t1 > 0).sum()
+
+
+def test_further_examinations_leave_the_first_two_as_they_are(patient: PhantomPatient) -> None:
+    longer = make_brain_patient(_anatomy(), seed=3, lesion_count=25, confluent_count=3, examinations=3)
+    for first, second in zip(_arrays(patient), _arrays(longer), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert len(longer.examinations) == len(longer.lesions) == 3
+    assert len(longer.lesions[2]) == len(longer.lesions[1]) + 4
+
+
+def test_the_pose_brings_lesions_of_the_anatomy_to_where_the_examination_shows_them(
+    patient: PhantomPatient,
+) -> None:
+    for examination, lesions in zip(patient.examinations, patient.lesions, strict=True):
+        part = in_slices(occupancy(lesions, patient.white_matter), examination.pose)
+        shown = sitk.GetArrayFromImage(examination.lesions) > 0
+        overlap = 2 * (shown & (part >= 0.5)).sum() / (shown.sum() + (part >= 0.5).sum())
+        assert overlap > 0.9

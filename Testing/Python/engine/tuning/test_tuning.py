@@ -126,6 +126,19 @@ def test_weighting_changes_what_is_learned(network, weighting):
     assert not states_equal(plain.state, weighted.state)
 
 
+def test_lesion_wise_weights_need_no_prediction_and_change_what_is_learned_from_lesions_of_two_sizes(network):
+    images, organ, lesions = blob_examination()
+    settings = TuningSettings(**(vars(QUICK) | {"weighting": "lesions"}))
+
+    def differs():
+        plain = tune(network, images, organ, lesions, [0, 1], QUICK)
+        return not states_equal(plain.state, tune(network, images, organ, lesions, [0, 1], settings).state)
+
+    assert not differs()  # all lesions are of one size
+    lesions[0, 10:30, 10:30] = organ[0, 10:30, 10:30]
+    assert differs()
+
+
 def test_weighting_without_the_base_prediction_is_refused(network):
     settings = TuningSettings(weighting="segmentation")
     with pytest.raises(InputError, match="base CNN"):

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.judging.detection import match_lesions
+from PatientSpecificTuningLib.engine.tuning.weighting import LARGEST_FACTOR
+from PatientSpecificTuningLib.engine.tuning.weighting import LEAST_FACTOR
+from PatientSpecificTuningLib.engine.tuning.weighting import lesion_wise_weights
 from PatientSpecificTuningLib.engine.tuning.weighting import weight_map
 
 SHAPE = (2, 7, 9)
@@ -79,3 +82,37 @@ def test_detection_weights_agree_with_how_detection_is_judged(labels, predicted)
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(InputError, match="use segmentation or detection"):
         weight_map(np.zeros(SHAPE, bool), np.zeros(SHAPE, bool), "other")
+
+
+@given(masks, st.sets(st.integers(0, SHAPE[0] - 1), min_size=1))
+@settings(deadline=None)
+def test_lesion_wise_weights_leave_the_balance_of_lesions_and_background(labels, slices) -> None:
+    weights = lesion_wise_weights(labels, sorted(slices), (1.5, 3.0))
+    chosen = labels[sorted(slices)]
+    assert (weights[~labels] == 1.5).all()
+    if chosen.any():
+        assert weights[sorted(slices)][chosen].mean() == pytest.approx(3.0, rel=1e-4)
+    others = sorted(set(range(SHAPE[0])) - slices)
+    assert (weights[others][labels[others]] == 3.0).all()
+
+
+def test_a_small_lesion_counts_for_more_than_a_large_one_but_within_bounds() -> None:
+    labels = np.zeros((2, 40, 40), dtype=bool)
+    labels[0, 2, 2] = True
+    labels[0, 5:7, 10:12] = True
+    labels[0, 10:39, 2:39] = True
+    labels[1, 2, 2] = True  # below the first one: slices are taken by themselves
+    weights = lesion_wise_weights(labels, [0], (1.0, 1.0))
+    spot, middle, large = weights[0, 2, 2], weights[0, 5, 10], weights[0, 20, 20]
+    assert spot > large
+    assert spot >= middle > large
+    assert spot / large <= LARGEST_FACTOR / LEAST_FACTOR * 1.001
+    assert weights[1, 2, 2] == 1
+
+
+def test_tissue_of_two_slices_is_no_common_lesion() -> None:
+    labels = np.zeros((2, 9, 9), dtype=bool)
+    labels[0, 1:7, 1:7] = True
+    labels[1, 1, 1] = True
+    weights = lesion_wise_weights(labels, [0, 1], (1.0, 1.0))
+    assert weights[1, 1, 1] > weights[0, 1, 1]

@@ -86,12 +86,37 @@ def test_many_slices_are_left_out_in_groups() -> None:
 def test_a_better_dice_does_not_excuse_more_lost_lesions_than_chance_explains(
     dice: float, lost: int, gained: int, better: bool
 ) -> None:
-    assert is_better(Comparison(BASE, replace(BASE, dice=dice), lost, gained), "segmentation") is better
+    found = Comparison(BASE, replace(BASE, dice=dice), lost, gained)
+    assert is_better(found, None, "segmentation") is better
+
+
+def test_what_was_left_out_weighs_more_than_what_was_learned_from_but_not_alone() -> None:
+    worse, better = (_compared(replace(BASE, dice=BASE.dice + change)) for change in (-0.02, 0.10))
+    assert is_better(worse, better, "segmentation")
+    assert not is_better(worse, _compared(replace(BASE, dice=BASE.dice + 0.03)), "segmentation")
+    assert not is_better(worse, None, "segmentation")
+
+
+def test_a_cnn_that_knows_by_heart_what_it_learned_is_judged_by_what_was_left_out() -> None:
+    base = replace(BASE, dice=0.08)
+    left_out = Comparison(base, replace(BASE, dice=0.0, found=0), lost=2, gained=0)
+    learned = Comparison(base, replace(BASE, dice=0.30), lost=0, gained=0)
+    assert not is_better(left_out, learned, "segmentation")
+
+
+def test_a_recommendation_against_the_slices_left_out_says_why() -> None:
+    labels = _lesions(0, 1, 2)
+    smaller = labels.copy()
+    smaller[:, 4] = False
+    learned = Comparison(replace(BASE, dice=0.5), replace(BASE, dice=0.9), lost=0, gained=0)
+    verdict = verdict_on(LeftOut((0, 1, 2), labels, smaller, 3), labels, 2.75, "segmentation", None, learned)
+    assert verdict["recommended"] == "tuned"
+    assert "Dice 0.90 instead of 0.50, which outweighs that" in verdict["sentence"]
 
 
 def test_a_detection_is_judged_by_lesions_and_false_objects() -> None:
-    assert is_better(_compared(replace(BASE, dice=0.1, false=2)), "detection")
-    assert not is_better(_compared(replace(BASE, dice=0.9, false=20)), "detection")
+    assert is_better(_compared(replace(BASE, dice=0.1, false=2)), None, "detection")
+    assert not is_better(_compared(replace(BASE, dice=0.9, false=20)), None, "detection")
 
 
 def test_lesions_that_one_cnn_finds_and_the_other_does_not_are_counted_by_lesion() -> None:
@@ -142,7 +167,7 @@ def test_a_cnn_that_forgets_lesions_that_it_was_shown_is_not_recommended_though_
     verdict = verdict_on(left_out, labels, 2.75, "segmentation", learned=shown)
     assert (verdict["known"], verdict["recommended"]) == (False, "base")
     assert (
-        "Even on the slices that it learned from, the tuned CNN finds 3 of 12 lesions instead of 9"
+        "On the slices that it learned from, the tuned CNN finds 3 of 12 lesions instead of 9"
         in verdict["sentence"]
     )
     assert not is_worse(_compared(BASE), "segmentation")

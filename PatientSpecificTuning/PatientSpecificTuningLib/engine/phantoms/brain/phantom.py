@@ -67,22 +67,51 @@ class BrainAppearance:
 
 @dataclass(frozen=True)
 class PhantomExamination:
-    """FLAIR and T1 (int16), brain mask and lesions (uint8) on one grid."""
+    """FLAIR and T1 (int16), brain mask and lesions (uint8) on one grid.
+
+    Attributes:
+        pose: from points of this examination to points of the anatomy.
+    """
 
     flair: sitk.Image
     t1: sitk.Image
     brain_mask: sitk.Image
     lesions: sitk.Image
+    pose: sitk.Euler3DTransform
 
 
 @dataclass(frozen=True)
 class PhantomPatient:
-    """Two examinations of one phantom patient and what became of every lesion."""
+    """Examinations of one phantom patient, the earliest first, and what became of every lesion.
 
-    baseline: PhantomExamination
-    followup: PhantomExamination
-    baseline_lesions: list[PhantomLesion]
-    followup_lesions: list[PhantomLesion]
+    Attributes:
+        lesions: of each examination; lesions keep their place in the list, new ones come last.
+        white_matter: probability 0 to 1 on the patient's own anatomy, float32 (Z, Y, X), 1 mm.
+    """
+
+    examinations: list[PhantomExamination]
+    lesions: list[list[PhantomLesion]]
+    white_matter: Volume
+
+    @property
+    def baseline(self) -> PhantomExamination:
+        """The first examination."""
+        return self.examinations[0]
+
+    @property
+    def followup(self) -> PhantomExamination:
+        """The second examination."""
+        return self.examinations[1]
+
+    @property
+    def baseline_lesions(self) -> list[PhantomLesion]:
+        """Lesions of the first examination."""
+        return self.lesions[0]
+
+    @property
+    def followup_lesions(self) -> list[PhantomLesion]:
+        """Lesions of the second examination."""
+        return self.lesions[1]
 
 
 def make_brain_patient(
@@ -92,8 +121,9 @@ def make_brain_patient(
     appearance: BrainAppearance | None = None,
     lesion_count: int = 60,
     confluent_count: int = 6,
+    examinations: int = 2,
 ) -> PhantomPatient:
-    """Make one phantom patient; the same seed gives the same voxels.
+    """Make one phantom patient; the same seed gives the same voxels, however many examinations follow.
 
     The anatomy is deformed a little, so that no patient is the template itself.
     """
@@ -104,21 +134,19 @@ def make_brain_patient(
     solid = own.white_matter > 0.7
     before = scatter_lesions(solid, ventricles, lesion_count, rng)
     before += confluent_lesions(own.white_matter > 0.5, ventricles, confluent_count, rng)
-    after = later_lesions(before, solid, ventricles, rng)
+    lesions = [before, later_lesions(before, solid, ventricles, rng)]
     tissue_seed = int(rng.integers(2**31))
-    examinations = []
-    for lesions in (before, after):
+    tissue = _tissue(own, ventricles, appearance, np.random.default_rng(tissue_seed))
+    made: list[PhantomExamination] = []
+    while len(made) < examinations:
+        if len(made) == len(lesions):
+            lesions.append(later_lesions(lesions[-1], solid, ventricles, rng))
         examination_seed = int(rng.integers(2**31))
-        flair, t1 = _tissue(own, ventricles, appearance, np.random.default_rng(tissue_seed))
         lesion_rng = np.random.default_rng(tissue_seed + 1)
-        flair, t1, labels = paste_lesions(
-            flair, t1, occupancy(lesions, own.white_matter), (1.0, 1.0, 1.0), appearance.lesions, lesion_rng
-        )
-        examinations.append(
-            _acquired(flair, t1, labels, own, appearance, np.random.default_rng(examination_seed))
-        )
-    baseline, followup = examinations
-    return PhantomPatient(baseline, followup, before, after)
+        filled = occupancy(lesions[len(made)], own.white_matter)
+        flair, t1, labels = paste_lesions(*tissue, filled, (1.0, 1.0, 1.0), appearance.lesions, lesion_rng)
+        made.append(_acquired(flair, t1, labels, own, appearance, np.random.default_rng(examination_seed)))
+    return PhantomPatient(made, lesions[:examinations], own.white_matter)
 
 
 def deformed(anatomy: Anatomy, rng: np.random.Generator, *, amplitude_mm: float = 2.5) -> Anatomy:
@@ -191,23 +219,22 @@ def _acquired(
 ) -> PhantomExamination:
     """What the scanner makes of it: pose, slices, noise, point spread, bias field and gain."""
     pose = sitk.Euler3DTransform()
-    source = Grid(flair.shape[::-1], (1.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel()))
+    source = _anatomy_grid(flair.shape)
     pose.SetCenter([n / 2 for n in source.size])
     angles = np.deg2rad(rng.uniform(-3, 3, 3))
     pose.SetRotation(*map(float, angles))
     pose.SetTranslation([float(t) for t in rng.uniform(-4, 4, 3)])
     brain = ndimage.binary_closing(anatomy.t1 > 0, iterations=2).astype(np.float32)
     flair_slices, t1_slices, label_part, brain_part = (
-        _slices(volume, source, pose) for volume in (flair, t1, labels.astype(np.float32), brain)
+        in_slices(volume, pose) for volume in (flair, t1, labels.astype(np.float32), brain)
     )
     inside = brain_part >= 0.5
     grid = _slice_grid(source)
     flair_image = _measured(flair_slices, inside, grid, appearance.noise, 0.10, rng)
     t1_image = _measured(t1_slices, inside, grid, 0.4 * appearance.noise, 0.06, rng)
     lesions = (label_part >= 0.5) & inside
-    return PhantomExamination(
-        flair_image, t1_image, grid.image(inside.astype(np.uint8)), grid.image(lesions.astype(np.uint8))
-    )
+    mask, labelmap = (grid.image(part.astype(np.uint8)) for part in (inside, lesions))
+    return PhantomExamination(flair_image, t1_image, mask, labelmap, pose)
 
 
 def _slice_grid(source: Grid) -> Grid:
@@ -217,8 +244,21 @@ def _slice_grid(source: Grid) -> Grid:
     return Grid(size, spacing, (0.0, 0.0, 1.0), source.direction)
 
 
-def _slices(volume: Volume, source: Grid, pose: sitk.Transform) -> Volume:
-    """Sample in the pose of the examination at 1 mm and average through each slice's profile."""
+def _anatomy_grid(shape: tuple[int, ...]) -> Grid:
+    z, y, x = shape
+    return Grid((x, y, z), (1.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel()))
+
+
+def in_slices(volume: Volume, pose: sitk.Transform) -> Volume:
+    """What the slices of an examination see of a volume of the anatomy, float32 (Z, Y, X) on the examination's grid.
+
+    It is sampled at 1 mm in the pose of the examination and averaged through each slice's profile.
+
+    Args:
+        volume: float32 (Z, Y, X) on the 1 mm anatomy.
+        pose: from points of the examination to points of the anatomy.
+    """
+    source = _anatomy_grid(volume.shape)
     thin = Grid(
         (*_slice_grid(source).size[:2], source.size[2]),
         (SPACING_IN_PLANE_MM, SPACING_IN_PLANE_MM, 1.0),
