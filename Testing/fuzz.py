@@ -222,6 +222,9 @@ def _problem(target: Any) -> str:
 def _read_damaged(arguments: list[str]) -> None:
     work, report, beat, finds = map(Path, arguments[:4])
     seed, seconds, only = int(arguments[4]), float(arguments[5]), arguments[6:]
+    # What is only temporary goes beside the valid files, so that everything else counts as outside.
+    tempfile.tempdir = str(work.parent / "temporary")
+    Path(tempfile.tempdir).mkdir()
     sys.path[:0] = [str(TESTING / "Python")]
     # Small files gain nothing from threads, and waking them takes longer than the work.
     os.environ["OMP_NUM_THREADS"] = "1"

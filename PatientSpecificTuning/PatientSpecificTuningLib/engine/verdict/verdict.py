@@ -190,8 +190,13 @@ def is_better(left_out: Comparison, learned: Comparison | None, task: str) -> bo
 
 
 def is_worse(learned: Comparison, task: str) -> bool:
-    """Whether the tuned CNN is worse on slices that it learned from, where it should be better."""
-    return _gain(learned, task) < 0 or learned.loses_lesions
+    """Whether the tuned CNN is worse on slices that it learned from, where it should be better.
+
+    Corrections that began with what the base CNN found keep its borders, which flatters its Dice; so the account of
+    lesions must be worse as well.
+    """
+    loses_both = _gain(learned, task) < 0 and learned.tuned.f1 < learned.base.f1
+    return loses_both or learned.loses_lesions
 
 
 def _weight_left_out(left_out: float, learned: float) -> float:
