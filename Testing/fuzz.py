@@ -38,6 +38,8 @@ LIMIT_MB = 3000
 SECONDS_OF_A_CHILD = 3600.0
 LONGEST_START_S = 600.0
 SLICE_S = 0.5
+# Of the clock, in turns of the processor: some readers let another process work.
+LONGEST_TURN = 10
 
 
 def main(arguments: list[str]) -> int:
@@ -157,11 +159,14 @@ class _Reading:
         while time.monotonic() < end:
             for target in targets:
                 self._write(target.name, target.path)
-                until = time.process_time() + turn_s
+                until, longest = (
+                    time.process_time() + turn_s,
+                    min(end, time.monotonic() + LONGEST_TURN * turn_s),
+                )
                 while True:
                     target.path.write_bytes(target.mutate(valid[target.name], chance))
                     self._read(target)
-                    if time.process_time() >= until or time.monotonic() >= end:
+                    if time.process_time() >= until or time.monotonic() >= longest:
                         break
                 target.path.write_bytes(valid[target.name])
         self._write("end", Path())
@@ -217,6 +222,9 @@ def _problem(target: Any) -> str:
 def _read_damaged(arguments: list[str]) -> None:
     work, report, beat, finds = map(Path, arguments[:4])
     seed, seconds, only = int(arguments[4]), float(arguments[5]), arguments[6:]
+    # What is only temporary goes beside the valid files, so that everything else counts as outside.
+    tempfile.tempdir = str(work.parent / "temporary")
+    Path(tempfile.tempdir).mkdir()
     sys.path[:0] = [str(TESTING / "Python")]
     # Small files gain nothing from threads, and waking them takes longer than the work.
     os.environ["OMP_NUM_THREADS"] = "1"

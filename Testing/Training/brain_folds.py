@@ -21,8 +21,10 @@ from continue_brain_model import Run
 from continue_brain_model import continued
 from PatientSpecificTuningLib.engine.model.card import CARD_NAME
 from PatientSpecificTuningLib.engine.model.card import ModelCard
+from PatientSpecificTuningLib.engine.model.card import read_model_card
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.model_folder import WEIGHTS_NAME
+from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
 from safetensors.torch import load_file
 from safetensors.torch import save_file
@@ -44,12 +46,13 @@ def left_out_name(patients: tuple[str, ...]) -> str:
     return "without-" + "-".join(patients)
 
 
-def _card(left: tuple[str, ...], start: Path) -> ModelCard:
-    recipe = (
-        f"weights {start.name}, then {STOPPED_AFTER} of {ITERATIONS} iterations of continue_brain_model.py"
-    )
+def _card(left: tuple[str, ...], recipe: str) -> ModelCard:
     training = {"data": f"the sixteen examinations but {', '.join(left)}", "recipe": recipe}
-    return replace(CARD, name=f"judged without {', '.join(left)}", training=training)
+    shipped = read_model_card(choose_model(None))
+    name = f"judged without {', '.join(left)}"
+    return replace(
+        CARD, name=name, training=training, licence=shipped.licence, attribution=shipped.attribution
+    )
 
 
 def main() -> None:
@@ -65,8 +68,9 @@ def main() -> None:
     parser.add_argument("--half", type=Path, help="folder for the folds in bfloat16, which halves their size")
     options = parser.parse_args()
     folds = options.work / "folds"
-    if not (folds / left_out_name(SHIPPED)).is_dir():
-        shutil.copytree(choose_model(None), folds / left_out_name(SHIPPED))
+    shipped = folds / left_out_name(SHIPPED)
+    if not (shipped / CARD_NAME).is_file():
+        save_model(shipped, _card(SHIPPED, "the weights that ship"), load_model(choose_model(None))[1])
     runs = {part: (left, folds / left_out_name(left), start) for part, (left, start) in FOLDS.items()}
     runs["scanner"] = (SCANNER, options.work / "scanner" / left_out_name(SCANNER), None)
     for part in options.parts:
@@ -75,7 +79,8 @@ def main() -> None:
             first = FIRST_RECIPE / start if start else options.first
             run = Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER)
             network = continued(run, options.data, options.work, options.work / "corrected")
-            save_model(folder, _card(left, first), network)
+            recipe = f"weights {first.name}, then {STOPPED_AFTER} of {ITERATIONS} iterations of continue_brain_model.py"
+            save_model(folder, _card(left, recipe), network)
             print(f"{folder} is complete", flush=True)
     for folder in sorted(folds.iterdir()) if options.half else []:
         _save_half(folder, options.half / folder.name)

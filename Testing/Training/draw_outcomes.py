@@ -26,14 +26,14 @@ from PatientSpecificTuningLib.engine.judging.picture import draw_overview
 def drawn(output: Output, path: Path) -> None:
     """The slices with most lesions among those that tuning did not see."""
     odd = slice(1, None, 2)
-    known = output.lesions[odd]
-    masks = [output.found(cnn)[odd] for cnn in (BASE, TUNED)]
-    spacing = output.spacing
+    judged = list(range(1, output.lesions.shape[0], 2))
+    found = [output.found(cnn) for cnn in (BASE, TUNED)]
     captions = []
-    for mask in masks:
-        metrics = segmentation_metrics(known, mask, (*spacing[:2], 2 * spacing[2]))
+    for mask in found:
+        metrics = segmentation_metrics(output.lesions, mask, output.spacing, slices=judged)
         captions.append(f"Dice {metrics.dice or 0:.2f}, lesions found {metrics.recall or 0:.0%}")
-    load = float(output.lesions.sum() * np.prod(spacing)) / 1000
+    known, masks = output.lesions[odd], [mask[odd] for mask in found]
+    load = float(output.lesions.sum() * np.prod(output.spacing)) / 1000
     overview = Overview(
         output.image[odd],
         output.organ[odd],

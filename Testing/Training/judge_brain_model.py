@@ -156,7 +156,7 @@ def _seen(
     network: DualPathwayNetwork, images: NDArray[np.float32], organ: NDArray[np.bool_], folder: Path
 ) -> tuple[NDArray[np.float32], FeatureStore]:
     """Softmax of the base CNN and stored features as a case has them, from the folder where it has them already."""
-    features, seen = folder / "features.npy", folder / "base.npy"
+    features, seen = (folder / f"{name}-{KEPT_FROM:g}.npy" for name in ("features", "base"))
     if not seen.is_file():
         np.save(seen, compute_with_probability(network, images, organ, features, kept_from=KEPT_FROM))
     base = np.load(seen)

@@ -161,3 +161,12 @@ def test_a_version_is_made_only_when_it_is_asked_for(work: Work) -> None:
     assert work.state.step == "correct"
     work.logic.tune(waitForCompletion=True)
     assert len(work.state.review.versions) == 2
+
+
+def test_the_papers_settings_are_for_results_and_not_for_learning_in_between(work: Work) -> None:
+    work.parameters.tuningSettings = "paper"
+    work.draw(work.state.corrections.rows[0].slice)
+    work.logic.markCorrected()
+    learned = next(given for verb, given in work.client.requests if verb == "learn")
+    assert learned["settings"] == "default"
+    assert work.logic.tuningSettings()["settings"] == "paper"

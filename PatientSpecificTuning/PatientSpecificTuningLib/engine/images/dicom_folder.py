@@ -34,7 +34,7 @@ def dicom_volumes(folder: Path, name: str) -> list[list[str]]:
         InputError: the folder holds no series or several, a file of it is damaged, the volumes differ in their
             slices, or the slices lie irregularly.
     """
-    _require_plain_files(folder, name)
+    require_readable_files(folder, name)
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     if len(series) != 1:
         message = (
@@ -89,8 +89,15 @@ def _read(file: str, what: str) -> DicomSlice:
         raise InputError(message) from error
 
 
-def _require_plain_files(folder: Path, name: str) -> None:
-    """The library would wait for a pipe, and ends the process at a name that is not UTF-8."""
+def require_readable_files(folder: Path, name: str) -> None:
+    """Refuse a folder that the library should not even look into.
+
+    It would wait for a pipe, take the memory for whatever length a file promises, and end the process at a name that
+    is not UTF-8.
+
+    Raises:
+        InputError: there is such a file.
+    """
     for entry in os.scandir(folder):
         require_utf8(Path(entry.path), name)
         if entry.is_symlink() and not os.path.exists(entry.path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .dicom_folder import require_readable_files
 
 _PATIENT, _NAME, _BIRTH, _STUDY_DATE = "0010|0020", "0010|0010", "0010|0030", "0008|0020"
 
@@ -40,12 +41,13 @@ def dicom_identity(path: Path) -> DicomIdentity | None:
     if not path.is_dir():
         return None
     try:
+        require_readable_files(path, "image")
         series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(path))
         files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(path), series[0])
         reader = sitk.ImageFileReader()
         reader.SetFileName(files[0])
         reader.ReadImageInformation()
-    except (RuntimeError, IndexError):
+    except (InputError, RuntimeError, IndexError):
         # What is wrong with the folder is said where its images are read.
         return None
 

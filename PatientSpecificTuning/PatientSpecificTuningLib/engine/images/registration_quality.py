@@ -75,8 +75,9 @@ def registration_quality(
     everywhere = sitk.Add(sitk.Multiply(moving_organ, 0), 1)
     shown = sitk.GetArrayFromImage(resample_labelmap(everywhere, grid, transform)) > 0
     moving = sitk.GetArrayFromImage(resample_labelmap(moving_organ, grid, transform)) > 0
-    fixed = (sitk.GetArrayFromImage(fixed_organ) > 0) & shown
-    shift, rotation = _motion(transform, fixed if fixed.any() else shown, fixed_organ)
+    organ = sitk.GetArrayFromImage(fixed_organ) > 0
+    fixed = organ & shown
+    shift, rotation = _motion(transform, fixed if fixed.any() else organ, fixed_organ)
     if not (moving & fixed).any():
         return RegistrationQuality(None, None, None, shift, rotation)
     overlap = 2 * np.count_nonzero(moving & fixed) / (np.count_nonzero(moving) + np.count_nonzero(fixed))

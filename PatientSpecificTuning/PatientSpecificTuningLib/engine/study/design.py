@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
+from ..case.preparation import KEPT_FROM
 from ..errors import InputError
 from ..files import json_values
 from ..network.seed import LARGEST_SEED
@@ -155,6 +156,7 @@ class Preparation:
     motion_correction: str | None = None
     bias_correction: bool | None = None
     missing_sequence: str = "error"
+    kept_from: float = KEPT_FROM
 
     @classmethod
     def from_dict(cls, values: Any) -> Preparation:
@@ -172,6 +174,8 @@ class Preparation:
             _optional_text(values["motion_correction"]),
             None if correction is None else json_values.truth(correction),
             json_values.choice(values["missing_sequence"], ("error", "zero")),
+            # Studies of earlier versions looked at every voxel of the organ.
+            json_values.number(values.get("kept_from", 0.0)),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -125,7 +126,8 @@ def _patch_features(
         yield FreshPatches(trunk, images, counted_pixels(organ_mask, settings))
         return
     # What is mapped into memory cannot be removed on Windows before the last array of it is gone.
-    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+    temporary = TemporaryDirectory(ignore_cleanup_errors=True) if folder is None else nullcontext(folder)
+    with temporary as kept:
         yield pool_patches(
             network,
             images,
@@ -133,7 +135,7 @@ def _patch_features(
             slices,
             settings.patches_per_slice(len(slices)),
             settings,
-            folder or Path(temporary),
+            Path(kept),
             precision=precision,
             device=device,
             progress=progress,

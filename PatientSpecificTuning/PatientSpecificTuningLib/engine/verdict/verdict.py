@@ -31,7 +31,8 @@ SMALL_MM3 = {"detection": SMALL_LESION_MM3, "segmentation": 100.0}
 # A better Dice, or F1 for a detection, excuses no lost lesions: as many as chance explains less often than this.
 CHANCE = 0.05
 # CNNs that were tuned on all slices but the judged ones do worse than the one that is offered, and that one does better
-# on the slices that it learned from than on others: the .632 estimator weighs both (Efron, J Am Stat Assoc 1983;78:316).
+# on the slices that it learned from than on others. The .632+ estimator weighs both, what was left out the more the
+# further they are apart (Efron and Tibshirani, J Am Stat Assoc 1997;92:548).
 WEIGHT_LEFT_OUT = 0.632
 # Where less of the corrected lesions could be judged, nobody can know.
 LEAST_JUDGED = 0.5
@@ -183,21 +184,38 @@ def is_better(left_out: Comparison, learned: Comparison | None, task: str) -> bo
     """
     gain = _gain(left_out, task)
     if learned is not None:
-        gain = WEIGHT_LEFT_OUT * gain + (1 - WEIGHT_LEFT_OUT) * _gain(learned, task)
+        weight = _weight_left_out(_scores(left_out, task)[1], _scores(learned, task)[1])
+        gain = weight * gain + (1 - weight) * _gain(learned, task)
     return gain > 0 and not left_out.loses_lesions
 
 
 def is_worse(learned: Comparison, task: str) -> bool:
-    """Whether the tuned CNN is worse on slices that it learned from, where it should be better."""
-    return _gain(learned, task) < 0 or learned.loses_lesions
+    """Whether the tuned CNN is worse on slices that it learned from, where it should be better.
+
+    Corrections that began with what the base CNN found keep its borders, which flatters its Dice; so the account of
+    lesions must be worse as well.
+    """
+    loses_both = _gain(learned, task) < 0 and learned.tuned.f1 < learned.base.f1
+    return loses_both or learned.loses_lesions
+
+
+def _weight_left_out(left_out: float, learned: float) -> float:
+    """Of what a tuned CNN scores on slices left out, beside what it scores on slices that it learned from."""
+    overfitting = max(0.0, learned - left_out) / learned if learned > 0 else 0.0
+    return WEIGHT_LEFT_OUT / (1 - (1 - WEIGHT_LEFT_OUT) * overfitting)
 
 
 def _gain(found: Comparison, task: str) -> float:
-    """Dice gained by tuning; F1 for a detection, and where a Dice is not defined."""
+    base, tuned = _scores(found, task)
+    return tuned - base
+
+
+def _scores(found: Comparison, task: str) -> tuple[float, float]:
+    """Dice of both CNNs; F1 for a detection, and where a Dice is not defined."""
     base, tuned = found.base, found.tuned
     if task == "detection" or base.dice is None or tuned.dice is None:
-        return tuned.f1 - base.f1
-    return tuned.dice - base.dice
+        return base.f1, tuned.f1
+    return base.dice, tuned.dice
 
 
 def sentence(found: Comparison, slices: int, better: bool | None) -> str:

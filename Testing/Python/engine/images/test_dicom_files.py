@@ -9,6 +9,7 @@ import pytest
 from dicom_series import write_plain_series
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.images.dicom_file import holds_what_it_promises
+from PatientSpecificTuningLib.engine.images.dicom_identity import dicom_identity
 from PatientSpecificTuningLib.engine.images.volumes import count_volumes
 from PatientSpecificTuningLib.engine.images.volumes import read_volume
 
@@ -101,6 +102,7 @@ def test_a_file_without_the_mark_is_not_judged(tmp_path: Path) -> None:
 def test_a_series_with_such_a_file_and_such_a_single_file_are_refused_in_a_sentence(tmp_path: Path) -> None:
     series = write_plain_series(tmp_path / "series")
     read_volume(series, "FLAIR")
+    assert dicom_identity(series) is not None
     damaged = series / "001.dcm"
     content = damaged.read_bytes()
     at = content.index(struct.pack("<2H", *PIXELS))
@@ -108,3 +110,4 @@ def test_a_series_with_such_a_file_and_such_a_single_file_are_refused_in_a_sente
     for path in (series, damaged):
         with pytest.raises(InputError, match=r"001\.dcm"):
             count_volumes(path, "FLAIR")
+    assert dicom_identity(series) is None

@@ -12,6 +12,7 @@ from patients import write_tiny_model
 from PatientSpecificTuningLib.engine import review
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions.alignment import QUALITY
 from PatientSpecificTuningLib.engine.lesions.alignment import TRANSFORM
@@ -88,6 +89,17 @@ def test_who_gave_it_is_also_read_as_earlier_versions_wrote_it(case: Case, moved
     (case.folder / TRANSFORM).write_bytes(moved.read_bytes())
     assert json.loads((case.folder / QUALITY).read_text(encoding="utf-8"))["given"] == given
     assert alignment_of(case).given == given
+
+
+@pytest.mark.parametrize("shift", [(35.0, 0.0, 0.0), (300.0, 0.0, 0.0), (0.0, 0.0, 256.0)])
+def test_a_transform_that_brings_everything_elsewhere_is_one_sentence(
+    case: Case, tmp_path: Path, shift: tuple[float, float, float]
+) -> None:
+    before = alignment_of(case)
+    sitk.WriteTransform(sitk.TranslationTransform(3, shift), str(tmp_path / "far.tfm"))
+    with pytest.raises(InputError, match="do not meet"):
+        review.set_registration(case, tmp_path / "far.tfm")
+    assert alignment_of(case).quality == before.quality
 
 
 @pytest.mark.parametrize("name", [TRANSFORM, QUALITY])

@@ -97,6 +97,13 @@ def test_what_was_left_out_weighs_more_than_what_was_learned_from_but_not_alone(
     assert not is_better(worse, None, "segmentation")
 
 
+def test_a_cnn_that_knows_by_heart_what_it_learned_is_judged_by_what_was_left_out() -> None:
+    base = replace(BASE, dice=0.08)
+    left_out = Comparison(base, replace(BASE, dice=0.0, found=0), lost=2, gained=0)
+    learned = Comparison(base, replace(BASE, dice=0.30), lost=0, gained=0)
+    assert not is_better(left_out, learned, "segmentation")
+
+
 def test_a_recommendation_against_the_slices_left_out_says_why() -> None:
     labels = _lesions(0, 1, 2)
     smaller = labels.copy()
@@ -164,7 +171,8 @@ def test_a_cnn_that_forgets_lesions_that_it_was_shown_is_not_recommended_though_
         in verdict["sentence"]
     )
     assert not is_worse(_compared(BASE), "segmentation")
-    assert is_worse(_compared(replace(BASE, dice=0.69)), "segmentation")
+    assert is_worse(_compared(replace(BASE, dice=0.69, false=8)), "segmentation")
+    assert not is_worse(_compared(replace(BASE, dice=0.69)), "segmentation")
     assert is_worse(_compared(replace(BASE, false=9)), "detection")
 
 
