@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "Benchmarks"))
+# Behind Testing, which has a run.py as well.
+sys.path.append(str(Path(__file__).parents[1] / "Benchmarks"))
 
 from change_events import Event
 from change_events import agreement

@@ -24,7 +24,7 @@ import pytest
             marks=pytest.mark.long,
         ),
     ],
-    ids=lambda value: getattr(value, "__name__", str(value)),
+    ids=lambda value: getattr(getattr(value, "func", value), "__name__", str(value)),
 )
 def test_a_large_input_is_served(tmp_path: Path, story, size) -> None:
     assert str(size) in story(tmp_path, size)
