@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..errors import InputError
+from ..files.atomic import write_errors_told
 from .both_examinations import BothExaminations
 
 SIDE, GAP, LINE = 260, 6, 1
@@ -54,10 +57,21 @@ def draw_tile(
 
 
 def as_png(tiles: Sequence[NDArray[np.uint8]]) -> bytes:
-    """PNG of tiles side by side."""
+    """PNG of tiles side by side.
+
+    Raises:
+        InputError: the folder of temporary files is full or cannot be written to.
+    """
     gap = np.zeros((SIDE, GAP, 3), dtype=np.uint8)
-    parts = [part for tile in tiles for part in (gap, tile)][1:]
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.png"
-        sitk.WriteImage(sitk.GetImageFromArray(np.concatenate(parts, axis=1), isVector=True), str(path))
-        return path.read_bytes()
+    picture = np.concatenate([part for tile in tiles for part in (gap, tile)][1:], axis=1)
+    place = Path(gettempdir())
+    try:
+        with write_errors_told(place / "picture.png"), TemporaryDirectory() as folder:
+            path = Path(folder) / "picture.png"
+            sitk.WriteImage(sitk.GetImageFromArray(picture, isVector=True), str(path))
+            return path.read_bytes()
+    except RuntimeError as error:
+        message = (
+            f"The pictures of the report cannot be written to {place}; free some space there and run again."
+        )
+        raise InputError(message) from error

@@ -23,6 +23,7 @@ from PatientSpecificTuningLib.engine.report.content import headline
 from PatientSpecificTuningLib.engine.report.content import read_change
 from PatientSpecificTuningLib.engine.report.page import html_page
 from PatientSpecificTuningLib.engine.report.registration_picture import draw_checkerboard
+from PatientSpecificTuningLib.engine.report.tiles import as_png
 
 SHAPE = (8, 60, 60)
 
@@ -114,6 +115,15 @@ def test_a_checkerboard_shows_both_examinations_in_turn(case: Case, tmp_path: Pa
     assert pixels.shape == (260, 3 * 260 + 2 * 6, 3)
     row = pixels[65, :260, 0] > 128
     assert np.count_nonzero(row[1:] != row[:-1]) >= 5
+
+
+def test_pictures_that_find_no_space_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(image: sitk.Image, path: str) -> None:
+        raise RuntimeError(path)
+
+    monkeypatch.setattr(sitk, "WriteImage", full)
+    with pytest.raises(InputError, match="pictures of the report cannot be written"):
+        as_png([np.zeros((260, 260, 3), dtype=np.uint8)])
 
 
 def test_without_a_sure_change_the_report_says_so() -> None:
