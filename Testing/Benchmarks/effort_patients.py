@@ -20,6 +20,7 @@ from brain_examinations import SOURCES
 from brain_examinations import Source
 from brain_examinations import read_corrected
 from judge_brain_model import NAMES
+from judge_brain_model import model_without
 from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
@@ -97,13 +98,7 @@ def _pair_sources() -> list[Source]:
 
 def unseen_model(name: str, models: Path) -> Path:
     """Weights trained without this patient: those held out; for the pair, which nothing has learned from, the shipped."""
-    held_out = [folder for folder in models.iterdir() if name in folder.name.split("-")]
-    if held_out:
-        return held_out[0]
-    if name in SOURCE_OF:
-        message = f"{models} has no weights that were trained without {name}."
-        raise SystemExit(message)
-    return choose_model(None)
+    return model_without(name, models) if name in SOURCE_OF else choose_model(None)
 
 
 def _scan(source: Source, data: Path, network: DualPathwayNetwork, folder: Path, slab: int | None) -> Scan:

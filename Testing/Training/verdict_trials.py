@@ -12,11 +12,13 @@ from brain_examinations import MS3SEG
 from brain_examinations import SOURCES
 from brain_examinations import Source
 from brain_examinations import read_corrected
+from judge_brain_model import model_without
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.case.annotation import Annotation
 from PatientSpecificTuningLib.engine.case.examination_record import ExaminationRecord
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
+from PatientSpecificTuningLib.engine.model.card import read_model_card
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.model_folder import load_model
@@ -113,12 +115,13 @@ def _file(work: Path, name: str, count: int) -> Path:
 
 
 def _network(name: str, models: Path) -> tuple[DualPathwayNetwork, float]:
-    """Weights that did not learn from the patient, and the learning rate of the shipped model."""
-    shipped, network = load_model(choose_model(None))
-    for folder in models.iterdir():
-        if name in folder.name.split("-"):
-            network = load_model(folder)[1]
-    return network, shipped.tuning_learning_rate
+    """Weights that did not learn from the patient, and the learning rate of the shipped model.
+
+    The shipped model has not learned from the pair with silver masks.
+    """
+    shipped = choose_model(None)
+    folder = shipped if name in {source.name for source in SILVER} else model_without(name, models)
+    return load_model(folder)[1], read_model_card(shipped).tuning_learning_rate
 
 
 def _computed(source: Source, counts: list[int], data: Path, models: Path) -> Iterator[tuple[int, Trial]]:
