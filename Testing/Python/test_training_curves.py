@@ -45,6 +45,8 @@ def test_snapshots_are_those_of_the_run_alone_and_in_order(tmp_path: Path) -> No
         (100, "all-100"),
         (1000, "all-1000"),
     ]
+    fewer = training_curves.snapshots(tmp_path, "all", tmp_path / "start", every=500)
+    assert [one.iteration for one in fewer] == [0, 1000]
 
 
 def test_table_and_picture_show_every_run(tmp_path: Path) -> None:

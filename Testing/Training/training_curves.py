@@ -49,12 +49,12 @@ class Snapshot:
     model: Path
 
 
-def snapshots(work: Path, name: str, start: Path) -> list[Snapshot]:
-    """The weights that the training started from, and those that it left, by iteration."""
+def snapshots(work: Path, name: str, start: Path, every: int = 1) -> list[Snapshot]:
+    """The weights that the training started from, and those that it left at multiples of `every`, by iteration."""
     found = [Snapshot(0, start)]
     for folder in work.glob(f"{name}-*"):
         iteration = folder.name.removeprefix(f"{name}-")
-        if iteration.isdigit() and (folder / "model.json").is_file():
+        if iteration.isdigit() and int(iteration) % every == 0 and (folder / "model.json").is_file():
             found.append(Snapshot(int(iteration), folder))
     return sorted(found, key=lambda snapshot: snapshot.iteration)
 
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="folder for figures, one file for each run")
     parser.add_argument("--run", nargs="+", action="append", default=[], help="name, then patients left out")
     parser.add_argument("--start", type=Path, action="append", default=[], help="of each run, where it began")
+    parser.add_argument("--every", type=int, default=1, help="only snapshots at multiples of so many iterations")
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
     parser.add_argument("--plot", type=Path, help="PNG of the curves")
     options = parser.parse_args()
@@ -143,7 +144,7 @@ def main() -> None:
         file = options.json / f"{name}.json"
         kept = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         figures = {int(iteration): rows for iteration, rows in kept.items()}
-        for snapshot in snapshots(options.work, name, start):
+        for snapshot in snapshots(options.work, name, start, options.every):
             rows = figures.setdefault(snapshot.iteration, {})
             for patient in patients:
                 if patient not in rows:
