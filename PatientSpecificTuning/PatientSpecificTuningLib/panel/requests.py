@@ -48,15 +48,23 @@ class Requests:
         """Whether anything runs that somebody waits for."""
         return bool(self._client.isBusy)
 
-    def ask(self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered = ignore) -> None:
+    def ask(
+        self,
+        title: str,
+        verb: str,
+        arguments: dict[str, Any],
+        onAnswer: Answered = ignore,
+        onPart: Answered = ignore,
+    ) -> None:
         """Ask for a step that the user waits for.
 
         Args:
             title: what the user reads while it runs.
+            onPart: told the parts of the answer that are known before all of it is complete.
         """
         if self.running is None or self.running.isAhead:
             self._show(Running(title))
-        self._request(title, verb, arguments, onAnswer, isAhead=False)
+        self._request(title, verb, arguments, onAnswer, onPart, isAhead=False)
 
     def askAhead(
         self,
@@ -133,6 +141,7 @@ class Requests:
         verb: str,
         arguments: dict[str, Any],
         onAnswer: Answered,
+        onPart: Answered = ignore,
         *,
         isAhead: bool,
         isNewest: bool = False,
@@ -165,12 +174,17 @@ class Requests:
                 isUnasked = isAhead and not self.isBusy
                 self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
 
+        def told(part: dict[str, Any]) -> None:
+            if scene == self._scene:
+                onPart(part)
+
         self._client.request(
             verb,
             arguments,
             onResult=answered,
             onError=failed,
             onProgress=progressed,
+            onPart=told,
             ahead=isAhead,
             newest=isNewest,
         )

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
 from ...engine.tuning.slice_proposal import SliceProposal
+from ...jobs.seen_slices import SeenSlice
 from ..case_files import writeInputs
 from ..packages import ensurePackages
 from ..parameters import BY_MODEL
@@ -134,7 +135,13 @@ class ScanCommands(Session):
         }
         title = _("Preparing")
         self.requests.ask(title, "hello", {}, self._workerKnown)
-        self.requests.ask(title, "prepare", arguments, lambda answer: self._prepared(folder))
+        self.requests.ask(
+            title,
+            "prepare",
+            arguments,
+            lambda answer: self._prepared(folder),
+            lambda part: self.stage.showSeen(str(folder), SeenSlice.from_dict(part)),
+        )
         if waitForCompletion:
             self.requests.wait()
 
