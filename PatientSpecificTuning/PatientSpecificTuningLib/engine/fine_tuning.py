@@ -165,11 +165,9 @@ def settings_of(
         given = {**EVERY_PIXEL, **given}
     elif learning_rate is None:
         learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
-    return (
-        TuningSettings(**given)
-        if learning_rate is None
-        else TuningSettings(learning_rate=learning_rate, **given)
-    )
+    if learning_rate is not None:
+        given["learning_rate"] = learning_rate
+    return TuningSettings(**given)
 
 
 def learned_head(
