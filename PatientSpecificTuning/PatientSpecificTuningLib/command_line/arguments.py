@@ -253,6 +253,13 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         "--learning-rate", type=rate, help="learning rate of Adam, by default as --settings says"
     )
     command.add_argument(
+        "--base-share",
+        type=float,
+        metavar="SHARE",
+        help="weight of the base CNN's logits in those of the patient-specific CNN, from 0, as in the paper, to below 1;"
+        " by default as --settings says",
+    )
+    command.add_argument(
         "--weighting",
         choices=("none", "segmentation", "detection", "lesions"),
         default="none",

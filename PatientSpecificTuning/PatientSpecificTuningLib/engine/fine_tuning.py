@@ -97,6 +97,7 @@ def tune(
     settings: str = DEFAULT,
     iterations: int = 100,
     learning_rate: float | None = None,
+    base_share: float | None = None,
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
@@ -112,6 +113,8 @@ def tune(
         settings: "default", or "paper" for the paper's learning rate of 1e-4 and every pixel of patches that are
             rotated afresh, which takes minutes.
         learning_rate: of Adam, None as `settings` says; the default is the model card's.
+        base_share: weight of the base CNN's logits in those of the patient-specific CNN, None as `settings` says; the
+            default is the model card's.
         also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
             caller knows that they are of the same patient.
 
@@ -131,6 +134,7 @@ def tune(
         settings,
         iterations=iterations,
         learning_rate=learning_rate,
+        base_share=base_share,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,
@@ -151,9 +155,14 @@ def tune(
 
 
 def settings_of(
-    case: Case, named: str = DEFAULT, *, learning_rate: float | None = None, **given: Any
+    case: Case,
+    named: str = DEFAULT,
+    *,
+    learning_rate: float | None = None,
+    base_share: float | None = None,
+    **given: Any,
 ) -> TuningSettings:
-    """Settings of fine-tuning by their name, but for what is given; the default learning rate is the model card's.
+    """Settings of fine-tuning by their name, but for what is given; by default the model card says what is None.
 
     Raises:
         InputError: there are no settings of this name, or they cannot be used.
@@ -162,12 +171,15 @@ def settings_of(
         message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
         raise InputError(message)
     if named == AS_IN_PAPER:
-        given = {**EVERY_PIXEL, **given}
-    elif learning_rate is None:
-        learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
+        chosen: dict[str, Any] = dict(EVERY_PIXEL)
+    else:
+        card = read_model_card(model_of_case(case))
+        chosen = {"learning_rate": card.tuning_learning_rate, "base_share": card.tuning_base_share}
     if learning_rate is not None:
-        given["learning_rate"] = learning_rate
-    return TuningSettings(**given)
+        chosen["learning_rate"] = learning_rate
+    if base_share is not None:
+        chosen["base_share"] = base_share
+    return TuningSettings(**chosen, **given)
 
 
 def learned_head(

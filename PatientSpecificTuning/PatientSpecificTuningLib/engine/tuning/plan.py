@@ -33,6 +33,8 @@ class TuningSettings:
     """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last five.
 
     Attributes:
+        base_share: weight of the base CNN's logits in those of the patient-specific CNN, from 0, as in the paper, to
+            below 1.
         weighting: None for the class weights of the model card, the paper's scheme for a task ("Weighting"), or
             "lesions", by which small lesions count for more.
         loss_area: "organ" counts only pixels of the organ mask, since the output is masked as well; "patch"
@@ -51,6 +53,7 @@ class TuningSettings:
     iterations: int = 100
     batch_size: int = 4
     learning_rate: float = 1e-4
+    base_share: float = 0.0
     rotation_degrees: float = 45.0
     patch_size: int = PATCH_SIZE
     weighting: str | None = None
@@ -79,6 +82,8 @@ class TuningSettings:
             problem = f"the seed goes from 0 to {LARGEST_SEED} and iterations to {MOST_ITERATIONS}"
         elif not 0 < self.learning_rate < 1e6 or not 0 <= self.rotation_degrees <= 180:
             problem = "the learning rate must be above 0 and the rotation between 0 and 180 degrees"
+        elif not 0 <= self.base_share < 1:
+            problem = "the share of the base CNN must be at least 0 and below 1"
         elif self.weighting not in WEIGHTINGS:
             problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection, lesions"
         elif self.loss_area not in LOSS_AREAS:
