@@ -170,16 +170,11 @@ def settings_of(
     if named not in NAMED_SETTINGS:
         message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
         raise InputError(message)
+    by_card = {"learning_rate": learning_rate, "base_share": base_share}
+    given |= {name: value for name, value in by_card.items() if value is not None}
     if named == AS_IN_PAPER:
-        chosen: dict[str, Any] = dict(EVERY_PIXEL)
-    else:
-        card = read_model_card(model_of_case(case))
-        chosen = {"learning_rate": card.tuning_learning_rate, "base_share": card.tuning_base_share}
-    if learning_rate is not None:
-        chosen["learning_rate"] = learning_rate
-    if base_share is not None:
-        chosen["base_share"] = base_share
-    return TuningSettings(**chosen, **given)
+        return TuningSettings(**EVERY_PIXEL, **given)
+    return TuningSettings.of(read_model_card(model_of_case(case)), **given)
 
 
 def learned_head(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..model.card import ModelCard
 from ..network.patches import PATCH_SIZE
 from ..network.patches import Window
 from ..network.patches import corner_and_centre_windows
@@ -91,6 +92,12 @@ class TuningSettings:
         if problem:
             message = f"The settings of fine-tuning cannot be used: {problem}."
             raise InputError(message)
+
+    @classmethod
+    def of(cls, card: ModelCard, **given: Any) -> TuningSettings:
+        """The settings that a model is tuned with, but for what is given."""
+        by_card = {"learning_rate": card.tuning_learning_rate, "base_share": card.tuning_base_share}
+        return cls(**{**by_card, **given})
 
     def patches_per_slice(self, slices: int) -> int:
         """Number of different patches of each slice where so many slices are corrected, a multiple of five or less."""
