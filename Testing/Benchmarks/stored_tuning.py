@@ -67,5 +67,5 @@ def tune_on_stored(
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, "cpu")
     for first in range(0, len(plan), settings.batch_size):
         trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
-    state = beside_base(network.head, trainer.state(), settings.base_share)
+    state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
     return tuned_head(network, TunedHead(state, trainer.losses, trainer.parameters()))

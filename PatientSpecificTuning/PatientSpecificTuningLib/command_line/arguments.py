@@ -253,11 +253,11 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         "--learning-rate", type=rate, help="learning rate of Adam, by default as --settings says"
     )
     command.add_argument(
-        "--base-share",
+        "--base-slices",
         type=float,
-        metavar="SHARE",
-        help="weight of the base CNN's logits in those of the patient-specific CNN, from 0, as in the paper, to below 1;"
-        " by default as --settings says",
+        metavar="N",
+        help="the base CNN keeps as much weight in the patient-specific one as N corrected slices; 0 as in the paper, by"
+        " default as --settings says",
     )
     command.add_argument(
         "--weighting",

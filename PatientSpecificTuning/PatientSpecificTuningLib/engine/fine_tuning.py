@@ -97,7 +97,7 @@ def tune(
     settings: str = DEFAULT,
     iterations: int = 100,
     learning_rate: float | None = None,
-    base_share: float | None = None,
+    base_slices: float | None = None,
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
@@ -113,8 +113,8 @@ def tune(
         settings: "default", or "paper" for the paper's learning rate of 1e-4 and every pixel of patches that are
             rotated afresh, which takes minutes.
         learning_rate: of Adam, None as `settings` says; the default is the model card's.
-        base_share: weight of the base CNN's logits in those of the patient-specific CNN, None as `settings` says; the
-            default is the model card's.
+        base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices, None as
+            `settings` says; the default is the model card's.
         also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
             caller knows that they are of the same patient.
 
@@ -134,7 +134,7 @@ def tune(
         settings,
         iterations=iterations,
         learning_rate=learning_rate,
-        base_share=base_share,
+        base_slices=base_slices,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,
@@ -159,7 +159,7 @@ def settings_of(
     named: str = DEFAULT,
     *,
     learning_rate: float | None = None,
-    base_share: float | None = None,
+    base_slices: float | None = None,
     **given: Any,
 ) -> TuningSettings:
     """Settings of fine-tuning by their name, but for what is given; by default the model card says what is None.
@@ -170,7 +170,7 @@ def settings_of(
     if named not in NAMED_SETTINGS:
         message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
         raise InputError(message)
-    by_card = {"learning_rate": learning_rate, "base_share": base_share}
+    by_card = {"learning_rate": learning_rate, "base_slices": base_slices}
     given |= {name: value for name, value in by_card.items() if value is not None}
     if named == AS_IN_PAPER:
         return TuningSettings(**EVERY_PIXEL, **given)

@@ -57,7 +57,7 @@ def tune(
 
     The loss is categorical cross-entropy times each pixel's weight, averaged over the pixels. Batch
     normalisation keeps the base model's statistics and learns scale and shift only. On the CPU the same seed
-    gives the same weights. Where the settings give the base head a share, the head that comes back is the mean of both.
+    gives the same weights. Where the settings give the base head a share, the head that comes back is the weighted mean of both.
 
     Args:
         images: float32 (channels, Z, Y, X), the preprocessed baseline.
@@ -94,7 +94,7 @@ def tune(
             trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
             if progress is not None:
                 progress("Fine-tuning", (iteration + 1) / settings.iterations)
-    state = beside_base(network.head, trainer.state(), settings.base_share)
+    state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
     tuned = TunedHead(state, trainer.losses, trainer.parameters())
     _require_finite(tuned, patch_folder)
     return tuned
