@@ -282,15 +282,17 @@ def _segment(command: argparse.ArgumentParser) -> None:
         type=prior,
         default=0.0,
         metavar="LOGIT",
-        help="by how much less evidence is needed where the baseline had a lesion, 0 to 3; hides no new lesion, but may"
+        help="by how much less evidence is needed where the baseline had a lesion, 0 to 4; hides no new lesion, but may"
         " keep one that has gone",
     )
     command.add_argument(
         "--new-lesion-prior",
         type=prior,
-        default=0.0,
+        default=None,
         metavar="LOGIT",
-        help="by how much less evidence is needed where the CNN is much surer of a lesion than at baseline, 0 to 3",
+        help="by how much less evidence is needed where the CNN is surer of a lesion than at baseline and the FLAIR is"
+        " brighter, both beyond what measuring again would show, 0 to 4; 0 leaves the baseline out (default: 4 where both"
+        " examinations have a FLAIR)",
     )
     _dropout(command)
 

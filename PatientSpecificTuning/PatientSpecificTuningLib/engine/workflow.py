@@ -40,7 +40,7 @@ from .fine_tuning import tuned_number
 from .images.preprocessing import Preprocessed
 from .judging.evaluation import evaluate_result
 from .lesions.alignment import alignment_of
-from .lesions.baseline_prior import LesionPriors
+from .lesions.baseline_prior import priors_for
 from .lesions.change_evidence import ChangeSettings
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
@@ -237,7 +237,7 @@ def segment(
     seed: int = 0,
     change: ChangeSettings | None = None,
     baseline_prior: float = 0.0,
-    new_lesion_prior: float = 0.0,
+    new_lesion_prior: float | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Find the lesions of an examination and write a result, which becomes the current one.
@@ -252,20 +252,18 @@ def segment(
         seed: seed of the dropout.
         change: what counts as change between the examinations; None is the default.
         baseline_prior: by how much the logit of the threshold is lower where the baseline had a lesion; 0 for none.
-        new_lesion_prior: the same where the logit has risen since the baseline beyond repeated measurement.
+        new_lesion_prior: the same where logit and brightness have risen since the baseline beyond repeated measurement;
+            None is what the model does best with, 0 is without.
 
     Raises:
         InputError: the examination is not prepared, there is no such tuned version, or a prior is asked for where
-            there is no baseline to compare with.
+            there is no baseline to compare with, or one of new lesions for a model that sees no image of bright lesions.
     """
     case = opened(case)
     require_dropout(repetitions, seed)
-    priors = LesionPriors(baseline_prior, new_lesion_prior)
+    priors = priors_for(case, examination, baseline_prior, new_lesion_prior)
     tuned, settings = tuned_number(case, weights), change or ChangeSettings()
     origin = origin_of_result(case, examination, tuned, settings, priors)
-    if priors and not origin["with_change"]:
-        message = "A prior from the baseline is for a follow-up whose baseline is in the case; leave it out."
-        raise InputError(message)
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := case.made_before("results", {**origin, **dropout})) is not None:
