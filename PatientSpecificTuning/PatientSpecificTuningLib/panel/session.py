@@ -63,6 +63,11 @@ class Session(VTKObservationMixin):
     # What is so -------------------------------------------------------------------------------------------------
 
     @property
+    def shown(self) -> PanelState:
+        """What the panel shows; where something changed a moment ago, `state` is newer."""
+        return self._state
+
+    @property
     def state(self) -> PanelState:
         """What is so now."""
         self._refreshWhereChanged()

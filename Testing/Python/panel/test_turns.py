@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def test_one_step_is_done_in_each_turn_and_the_end_is_told() -> None:
     assert counted.done == []
     assert counted.turns.isBusy
     seen = counted.pass_turns()
-    assert all(after - before <= 1 for before, after in zip(seen, seen[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(seen))
     assert (counted.done, counted.ended, counted.turns.isBusy) == ([1, 2, 3], 1, False)
 
 

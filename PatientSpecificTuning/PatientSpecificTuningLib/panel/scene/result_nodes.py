@@ -24,6 +24,7 @@ from ...engine.lesions.results import LESION_LABELS
 from ...engine.lesions.results import UNCERTAINTY
 from ...engine.network.prepared import IMAGES
 from ...engine.network.prepared import ORGAN_MASK
+from ..situation.overlay_state import LARGEST_SD
 from .image_nodes import volumeNode
 from .removal import removeNode
 from .segments import addSegment
@@ -33,7 +34,6 @@ from .uncertainty_colors import uncertaintyColorNode
 ROLE, SOURCE = "PatientSpecificTuning.Role", "PatientSpecificTuning.Source"
 OUTLINES, COMPARED, BEFORE, ORGAN = "outlines", "compared", "before", "organ"
 COLORS = {OUTLINES: (0.10, 0.85, 0.95), COMPARED: (1.00, 0.65, 0.00), ORGAN: (0.55, 0.90, 0.45)}
-LARGEST_SD = 0.25
 
 
 def outlines(folder: Path, role: str, title: str):
