@@ -33,6 +33,7 @@ class PatientSpecificTuningTutorialTest(StoryCase):
             panel.wait_for(lambda: panel.state.running is not None, "runs")
             self.assertTrue(panel.ui.cancelButton.visible)
             panel.wait_for(lambda: panel.ui.continueButton.visible, "Go on to correct is there", PATIENCE_S)
+            panel.pass_time(1)
         with self.step("3 Go on to correct: a slice opens"):
             panel.click("continueButton")
             panel.wait_for(
