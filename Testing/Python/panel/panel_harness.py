@@ -117,7 +117,8 @@ class Work:
         import slicer
 
         node = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
-        segment, volume = self.state.corrections.segmentId, self.parameters.baselineFirst
+        segment = self.state.corrections.segmentId
+        volume = slicer.mrmlScene.GetNodeByID(self.state.baseline.shownId)
         array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volume)
         array[position, 20:26, 18:24] = 1 - array[position, 20:26, 18:24]
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volume)

@@ -111,5 +111,6 @@ def test_nothing_stays_where_the_preparation_fails(work: Work) -> None:
         raise InputError(message)
 
     work.client.look = look
-    work.logic.start(waitForCompletion=True)
+    with pytest.raises(InputError, match="make room"):
+        work.logic.start(waitForCompletion=True)
     assert (work.state.message.text, _labelmaps()) == ("The disk is full; make room.", [])

@@ -34,10 +34,11 @@ class Stage:
 
     Args:
         changed: called when what the views show changed.
+        unfinished: called when not all is shown yet; `follow` shows more of it in another turn.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
+    def __init__(self, changed: Callable[[], None], unfinished: Callable[[], None]) -> None:
+        self._changed, self._unfinished = changed, unfinished
         self._views = Views(self._moved, changed)
         self._overlays = Overlays()
         self._found = FoundSoFar()
@@ -129,12 +130,17 @@ class Stage:
         """Show what the state says; what is shown already is left alone."""
         if state.isPrepared or state.running is None:
             self._found.clear()
+        if self.isEntered and self._views.layOut(state.views.layout):
+            # Slicer takes long to make its views; what they show follows in the next turn.
+            self._unfinished()
+            return
         if self.isEntered:
             self._show(state, facts)
         self._openSlice(state, facts)
 
     def _show(self, state: PanelState, facts: Facts) -> None:
-        self._overlays.show(state, facts.case, facts.settings.uncertaintyThreshold)
+        if not self._overlays.show(state, facts.case, facts.settings.uncertaintyThreshold):
+            self._unfinished()
         matrix = _matrix(facts)
         isTogether = state.step == RESULT or state.isPrepared
         self._views.show(state.views.layout, self._shown(state, facts), matrix if isTogether else None)
