@@ -170,11 +170,8 @@ class Requests:
     ) -> None:
         # What cannot be said in JSON must fail here, at the caller, and not in the worker.
         json.dumps(arguments)
-        scene = self._scene
 
         def answered(answer: dict[str, Any]) -> None:
-            if scene != self._scene:
-                return
             try:
                 onAnswer(answer)
             except Exception as error:
@@ -182,8 +179,6 @@ class Requests:
             self._ended()
 
         def failed(failure: str) -> None:
-            if scene != self._scene:
-                return
             self._cleanUp()
             if not isAhead:
                 # What is done here meanwhile would build on it.
@@ -194,25 +189,30 @@ class Requests:
             self._ended()
 
         def progressed(stage: str, fraction: float, secondsLeft: float | None) -> None:
-            if scene == self._scene:
-                # What makes way for a step that somebody waits for does not hide that step.
-                isUnasked = isAhead and not self.isBusy
-                self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
-
-        def told(part: dict[str, Any]) -> None:
-            if scene == self._scene:
-                onPart(part)
+            # What makes way for a step that somebody waits for does not hide that step.
+            isUnasked = isAhead and not self.isBusy
+            self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
 
         self._client.request(
             verb,
             arguments,
-            onResult=answered,
-            onError=failed,
-            onProgress=progressed,
-            onPart=told,
+            onResult=self._inThisScene(answered),
+            onError=self._inThisScene(failed),
+            onProgress=self._inThisScene(progressed),
+            onPart=self._inThisScene(onPart),
             ahead=isAhead,
             newest=isNewest,
         )
+
+    def _inThisScene(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """The same callback, but deaf once another scene is there."""
+        scene = self._scene
+
+        def heard(*values: Any) -> None:
+            if scene == self._scene:
+                callback(*values)
+
+        return heard
 
     def _sayFailure(self, error: Exception) -> None:
         if not isinstance(error, InputError):
