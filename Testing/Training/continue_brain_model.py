@@ -53,6 +53,7 @@ CARD = ModelCard(
     missing_sequences=("T1",),
     class_weights=(1.0, 1.0),
     tuning_learning_rate=3e-4,
+    tuning_base_slices=3.0,
     normalization=Normalization(method="tissue"),
 )
 
