@@ -20,6 +20,7 @@ class PatientSpecificTuningPicturesTest(StoryCase):
         panel = self.panel
         slicer.util.mainWindow().setGeometry(0, 0, *WINDOW)
         panel.press("sampleButton")
+        panel.wait_until_idle()
         panel.pass_time(1)
         panel.press("startButton")
         panel.pass_time(1)

@@ -16,7 +16,8 @@ class PatientSpecificTuningStoryTest(StoryCase):
             self.assertFalse(panel.state.canStart)
         with self.step("the sample case is shown at once"):
             panel.press("sampleButton")
-            panel.use_model(self.materials / "model")
+            panel.wait_until_idle()
+            panel.use_model(self.materials / "sparse")
             panel.quick_settings()
             panel.pass_time(0.3)
             self.assertEqual(panel.state.problems, ())

@@ -13,7 +13,7 @@ MADE = "complete"
 
 
 def write(folder: Path) -> None:
-    """Two tiny patients, a model that finds something in both and one that finds nothing, below a folder."""
+    """Two tiny patients, a model that finds something in both, one that finds nothing, and one for the sample case."""
     sys.path[:0] = [str(PACKAGE_ROOT), str(TESTING / "Python")]
     from patients import write_patient
     from patients import write_tiny_model
@@ -22,6 +22,8 @@ def write(folder: Path) -> None:
     write_patient(folder / "second", seed=7)
     write_tiny_model(folder / "model", lesion_bias=-1.0)
     write_tiny_model(folder / "blind", lesion_bias=-20.0)
+    # On the sample case, which is no tiny patient, the first would mark a third of the brain.
+    write_tiny_model(folder / "sparse", lesion_bias=-7.5)
     (folder / MADE).write_text("", encoding="utf-8")
 
 

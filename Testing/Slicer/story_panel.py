@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import qt
 import slicer
 
@@ -18,6 +19,7 @@ class StoryPanel:
     """Clicks, keys and choices in the panel, and what it shows."""
 
     def __init__(self) -> None:
+        self._isWaiting = False
         slicer.util.selectModule(MODULE)
         self.pass_time(0.2)
 
@@ -38,8 +40,8 @@ class StoryPanel:
 
     @property
     def state(self):
-        """What the panel shows and allows."""
-        return self.logic.state
+        """What the panel shows and allows; who only waits for something does not make it look sooner."""
+        return self.logic.shown if self._isWaiting else self.logic.state
 
     def worker_process_id(self) -> int:
         """Number of the worker's process, 0 where it does not run."""
@@ -67,15 +69,19 @@ class StoryPanel:
         """
         watch = qt.QElapsedTimer()
         watch.start()
-        while not condition():
-            if watch.elapsed() > 1000 * seconds:
-                message = f"{what}: not so after {seconds:.0f} s; the panel says {self.said()!r}"
-                raise AssertionError(message)
-            self.pass_time(0.05)
+        self._isWaiting = True
+        try:
+            while not condition():
+                if watch.elapsed() > 1000 * seconds:
+                    message = f"{what}: not so after {seconds:.0f} s; the panel says {self.said()!r}"
+                    raise AssertionError(message)
+                self.pass_time(0.05)
+        finally:
+            self._isWaiting = False
 
     def wait_until_idle(self, seconds: float = PATIENCE_S) -> None:
         """Wait until nothing runs that somebody waits for."""
-        self.wait_for(lambda: self.state.running is None or self.state.running.isAhead, "idle", seconds)
+        self.wait_for(lambda: not self.logic.requests.isBusy, "idle", seconds)
 
     def wait_until_all_is_done(self, seconds: float = PATIENCE_S) -> None:
         """Wait until the worker has nothing to do at all, which is known when it rests for a moment."""
@@ -83,7 +89,7 @@ class StoryPanel:
 
         def rests() -> bool:
             nonlocal quiet
-            quiet = quiet + 1 if self.state.running is None else 0
+            quiet = quiet + 1 if self.logic.requests.running is None else 0
             return quiet > 10
 
         self.wait_for(rests, "all is done", seconds)
@@ -104,6 +110,44 @@ class StoryPanel:
             message = f"{name} cannot be seen"
             raise AssertionError(message)
         button.click()
+
+    def click(self, name: str) -> None:
+        """Click a button by mouse events, as a hand does: only what can be seen and is not covered is hit.
+
+        Raises:
+            AssertionError: something else is in the place of the button, or it cannot be clicked.
+        """
+        button = getattr(self.ui, name)
+        middle = qt.QPoint(button.width // 2, button.height // 2)
+        hit = slicer.app.widgetAt(button.mapToGlobal(middle))
+        if hit != button or not button.enabled:
+            message = f"a click on {name} meets {hit}; enabled {button.enabled}, says {button.toolTip!r}"
+            raise AssertionError(message)
+        kinds = qt.QEvent.MouseButtonPress, qt.QEvent.MouseButtonRelease
+        for kind, held in zip(kinds, (qt.Qt.LeftButton, qt.Qt.NoButton), strict=True):
+            event = qt.QMouseEvent(kind, qt.QPointF(middle), qt.Qt.LeftButton, held, qt.Qt.NoModifier)
+            slicer.app.sendEvent(button, event)
+        self.pass_time(0.05)
+
+    def choose_effect(self, name: str) -> None:
+        """Choose an effect of the editor by its button."""
+        buttons = slicer.util.findChildren(self.ui.segmentEditor, className="QToolButton")
+        shown = [button for button in buttons if button.text == name and button.visible]
+        if len(shown) != 1:
+            message = f"{len(shown)} buttons say {name}"
+            raise AssertionError(message)
+        shown[0].click()
+        self.pass_time(0.1)
+
+    def erase_over(self, places) -> None:
+        """One stroke in the baseline's view, from the first to the last of some places and beyond, RAS mm (N, 3)."""
+        view = slicer.app.layoutManager().sliceWidget(self.baseline_view())
+        toXy = slicer.util.arrayFromVTKMatrix(view.sliceLogic().GetSliceNode().GetXYToRAS())
+        homogeneous = [[*place, 1.0] for place in places]
+        for place in homogeneous[:: max(1, len(homogeneous) // 20)]:
+            x, y = (int(value) for value in np.linalg.solve(toXy, place)[:2])
+            slicer.util.clickAndDrag(view, start=(x, y), end=(x + 1, y), steps=2)
+        self.pass_time(0.4)
 
     def choose(self, examination: str, part: str, node) -> None:
         """Choose a node in a selector of step 1."""

@@ -57,6 +57,21 @@ class FactReader:
                 if node is not None:
                     yield node
 
+    def readNext(self, parameters) -> bool:
+        """Read the voxels of one chosen node that are not known yet; returns whether there was such a node."""
+        for examination in EXAMINATIONS:
+            nodes = {part: getattr(parameters, f"{examination}{part}") for part in (*PARTS, MASK, LESIONS)}
+            reference = nodes[PARTS[0]] or nodes[PARTS[1]]
+            for part in PARTS:
+                if nodes[part] is not None and not self._nodes.isImageKnown(nodes[part]):
+                    self._nodes.image(nodes[part])
+                    return True
+            for part in (MASK, LESIONS):
+                if nodes[part] is not None and not self._nodes.isMaskKnown(nodes[part], reference):
+                    self._nodes.mask(nodes[part], reference)
+                    return True
+        return False
+
     def read(self, parameters, stage) -> Facts:
         """Everything that can be told now.
 

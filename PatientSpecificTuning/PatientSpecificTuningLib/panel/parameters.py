@@ -22,6 +22,7 @@ from ..engine.tuning.plan import NAMED_SETTINGS
 from ..engine.tuning.slice_proposal import DISTANCE_MM
 from ..engine.tuning.slice_proposal import GAIN
 from ..engine.tuning.slice_proposal import PAPER
+from .situation.overlay_state import LARGEST_SD
 from .situation.state import SCANS
 
 BY_MODEL = "as the model says"
@@ -75,5 +76,5 @@ class PanelParameters:
     showUncertainty: Annotated[bool, Default(True)]
     showWorkingImages: Annotated[bool, Default(False)]
     uncertaintyOpacity: Annotated[float, WithinRange(0, 1), Default(0.7)]
-    uncertaintyThreshold: Annotated[float, WithinRange(0, 0.25), Default(0.03)]
+    uncertaintyThreshold: Annotated[float, WithinRange(0, LARGEST_SD), Default(0.03)]
     alignmentBlend: Annotated[float, WithinRange(0, 1), Default(0.5)]

@@ -52,14 +52,20 @@ class Session(VTKObservationMixin):
         self._message, self.selectedLesion, self.device = Message(), "", ""
         self.isAligning = False
         self.reader = FactReader()
-        self.stage = Stage(self.changed)
-        self._soon = _timer(0, self._refreshNow)
+        self._soon = _timer(0, self._lookInTurns)
+        self._showMore = _timer(0, self._followNow)
+        self.stage = Stage(self.changed, self._showMore.start)
         self._afterStroke = _timer(MILLISECONDS_AFTER_STROKE, self.changed)
         self._watched: tuple = ()
         self._parameters = PanelParameters(parameterNode)
         self._watchScene()
 
     # What is so -------------------------------------------------------------------------------------------------
+
+    @property
+    def shown(self) -> PanelState:
+        """What the panel shows; where something changed a moment ago, `state` is newer."""
+        return self._state
 
     @property
     def state(self) -> PanelState:
@@ -108,6 +114,8 @@ class Session(VTKObservationMixin):
         """Go on with the parameter node of a scene."""
         self._parameters = PanelParameters(parameterNode)
         self._message, self.selectedLesion = Message(), ""
+        # Nothing of the former scene is shown while the images of this one are read.
+        self._facts, self._state = Facts(), PanelState()
         self.reader.forget()
         self._watchScene()
         self.stage.connectScene()
@@ -116,6 +124,7 @@ class Session(VTKObservationMixin):
                 _("A scene was loaded, so what ran was stopped; what is complete is kept."), WARNING
             )
         self._wasStopped = False
+        self.stateChanged(self._state)
         self.changed()
 
     def disconnectScene(self) -> None:
@@ -139,6 +148,7 @@ class Session(VTKObservationMixin):
     def stop(self) -> None:
         """The module goes away: no process, no observation and no timer stays."""
         self._soon.stop()
+        self._showMore.stop()
         self._afterStroke.stop()
         self.requests.stop()
         self.removeObservers()
@@ -156,6 +166,18 @@ class Session(VTKObservationMixin):
     def _refreshWhereChanged(self) -> None:
         if self._isDirty and not self._isRefreshing:
             self._refreshNow()
+
+    def _lookInTurns(self) -> None:
+        """What takes long to read, the voxels of the chosen nodes, is read node by node, each in a turn of its own."""
+        try:
+            isRead = not self.reader.readNext(self._parameters)
+        except Exception:
+            # The look itself meets it again, and says what it is.
+            isRead = True
+        if isRead:
+            self._refreshNow()
+        else:
+            self._soon.start()
 
     def _refreshNow(self) -> None:
         if self._isRefreshing:
@@ -189,6 +211,11 @@ class Session(VTKObservationMixin):
         self.requests.keepLogIn(Path(state.caseFolder) if state.caseFolder else None)
         self._watchNodes()
         self.stage.follow(state, facts)
+
+    def _followNow(self) -> None:
+        """Let the scene follow further; where something changed since, looking again does it."""
+        if not self._isDirty and not self._isRefreshing:
+            self.guarded(self.stage.follow)(self._state, self._facts)
 
     def _read(self) -> Facts:
         facts = self.reader.read(self._parameters, self.stage)

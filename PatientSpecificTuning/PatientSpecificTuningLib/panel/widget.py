@@ -80,11 +80,10 @@ class Panel:
             self.logic.guarded(section.update)(state)
 
     def connectScene(self, parameterNode) -> None:
-        """Bind the widgets to the parameter node of the scene, and show what is so."""
+        """Bind the widgets to the parameter node of the scene; what is so is shown when its images were read."""
         self.disconnectScene()
         self.logic.connectScene(parameterNode)
         self._guiTag = self.logic.parameters().connectGui(self.ui)
-        self.draw(self.logic.state)
 
     def disconnectScene(self) -> None:
         """Let go of the parameter node and of everything in the scene."""

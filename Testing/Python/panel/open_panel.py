@@ -59,6 +59,8 @@ class OpenPanel:
             slicer.app.processEvents()
         self.logic._refreshNow()
         slicer.app.processEvents()
+        while self.logic.requests._turns.isBusy:
+            slicer.app.processEvents()
 
     def press(self, name: str) -> None:
         """Click a button of the panel that can be clicked."""

@@ -35,7 +35,8 @@ class DirectClient:
         *,
         onResult=lambda answer: None,
         onError=lambda failure: None,
-        onProgress=lambda stage, part, remaining: None,
+        onProgress=lambda stage, fraction, remaining: None,
+        onPart=lambda part: None,
         ahead: bool = False,
         newest: bool = False,
     ) -> int:
@@ -47,7 +48,9 @@ class DirectClient:
         try:
             if self.failure and not ahead:
                 raise InputError(self.failure)
-            answer = verbs.run(verb, arguments, lambda stage, part: onProgress(stage, part, None))
+            answer = verbs.run(
+                verb, arguments, lambda stage, fraction: onProgress(stage, fraction, None), onPart
+            )
         except InputError as error:
             onError(str(error))
         else:
@@ -114,7 +117,8 @@ class Work:
         import slicer
 
         node = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
-        segment, volume = self.state.corrections.segmentId, self.parameters.baselineFirst
+        segment = self.state.corrections.segmentId
+        volume = slicer.mrmlScene.GetNodeByID(self.state.baseline.shownId)
         array = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, volume)
         array[position, 20:26, 18:24] = 1 - array[position, 20:26, 18:24]
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volume)

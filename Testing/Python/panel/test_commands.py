@@ -337,8 +337,10 @@ def test_a_mistake_in_an_answer_is_said_and_nothing_runs_any_more(
         raise KeyError(message)
 
     monkeypatch.setattr(work.logic, "_prepared", broken)
-    work.logic.guarded(work.logic.start)()
+    work.logic.guarded(lambda: work.logic.start(waitForCompletion=True))()
     assert "broken" in work.state.message.text
+    # What was prepared is there, so its work is taken up.
+    work.logic.requests.wait()
     assert work.state.running is None
     assert any("KeyError" in line for line in work.log)
 

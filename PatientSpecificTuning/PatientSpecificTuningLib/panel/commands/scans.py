@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
+from ...engine.model.card import ModelCard
 from ...engine.tuning.slice_proposal import SliceProposal
+from ...jobs.client import WorkerClient
+from ...jobs.seen_slices import SeenSlice
 from ..case_files import writeInputs
 from ..packages import ensurePackages
 from ..parameters import BY_MODEL
@@ -32,6 +36,8 @@ from ..situation.state import SCANS
 from ..situation.state import STEPS
 from ..situation.state import WARNING
 from ..situation.state import PanelState
+from ..turns import Steps
+from ..turns import atOnce
 from .requirement import require
 
 
@@ -43,12 +49,22 @@ class ScanCommands(Session):
     # Whether the worker was asked to load torch before anybody waits for it.
     _isWarm = False
 
-    def loadSample(self, organ: str | None = None) -> None:
-        """Load the sample case of an organ, that of the chosen model by default, and choose its images."""
-        from ..scene.sample_data import loadSampleCase
+    def __init__(self, client: WorkerClient, parameterNode) -> None:
+        super().__init__(client, parameterNode)
+        # Case and number of tuned versions that cannot be judged, so that it is not tried after each mark.
+        self._unjudged: set[tuple[str, str]] = set()
 
+    def loadSample(self, organ: str | None = None, *, waitForCompletion: bool = False) -> None:
+        """Load the sample case of an organ, that of the chosen model by default, and choose its images."""
         organ = organ or self.reader.models.card(self._parameters.model).organ
-        loaded = loadSampleCase(organ)
+        self.requests.take(_("Loading the sample case"), self._loadSampleInTurns(organ))
+        if waitForCompletion:
+            self.requests.wait()
+
+    def _loadSampleInTurns(self, organ: str) -> Steps:
+        from ..scene.sample_data import loadInTurns
+
+        loaded = yield from loadInTurns(organ)
         parameters = self._parameters
         parameters.model = self.reader.models.keyOfOrgan(organ)
         card = self.reader.models.card(parameters.model)
@@ -124,8 +140,7 @@ class ScanCommands(Session):
         ensurePackages(card, motion)
         folder = self.reader.caseFolder(self.facts)
         self.say("")
-        arguments = writeInputs(parameters, card, folder)
-        arguments |= {
+        arguments = {
             "folder": str(folder),
             "model": str(self.reader.models.folder(parameters.model)),
             "registration": registration,
@@ -133,10 +148,23 @@ class ScanCommands(Session):
             "missing_sequence": "zero" if usesZeroForMissing(self.facts.images, card) else "error",
         }
         title = _("Preparing")
+        self.requests.take(title, self._writeInTurns(title, card, folder, arguments))
+        # The worker loads torch while the images are written.
         self.requests.ask(title, "hello", {}, self._workerKnown)
-        self.requests.ask(title, "prepare", arguments, lambda answer: self._prepared(folder))
         if waitForCompletion:
             self.requests.wait()
+
+    def _writeInTurns(self, title: str, card: ModelCard, folder: Path, arguments: dict[str, Any]) -> Steps:
+        inputs = yield from writeInputs(self._parameters, card, folder)
+        if self.reader.caseFolder(self.facts) != folder:
+            raise InputError(_("The images were changed while they were read; press Start again."))
+        self.requests.ask(
+            title,
+            "prepare",
+            arguments | inputs,
+            lambda answer: self._prepared(folder),
+            lambda part: self.stage.showSeen(str(folder), SeenSlice.from_dict(part)),
+        )
 
     def cancel(self) -> None:
         """Stop what runs and what waits; what is complete is kept."""
@@ -176,7 +204,8 @@ class ScanCommands(Session):
             self._isWarm = True
             self.requests.askAhead(_("Starting the CNN"), "hello", {}, self._workerKnown)
         if state.isPrepared and not earlier.isPrepared:
-            self._takeUp()
+            title = _("Taking up the work on these images")
+            self.requests.take(title, self._takeUpInTurns(state.caseFolder))
         elif not state.isPrepared:
             self._takenUp = ""
             if earlier.isPrepared and _areChanged(earlier, state):
@@ -194,14 +223,22 @@ class ScanCommands(Session):
         Raises:
             InputError: known lesions are asked for and none are chosen.
         """
+        atOnce(self._beginInTurns(isKnown=isKnown))
+
+    def _beginInTurns(self, *, isKnown: bool) -> Steps:
         facts, parameters = self.facts, self._parameters
         first = facts.images[f"{BASELINE}{PARTS[0]}"]
         grid = facts.case.workingGrid
         if isKnown and parameters.baselineLesions is None:
             raise InputError(_("Choose known lesions of the baseline in step 1 first."))
         start = labelImage(parameters.baselineLesions) if isKnown else self._foundByBaseCnn(grid)
+        yield
+        if self.facts.images != facts.images:
+            # Other images were chosen meanwhile, so these are no lesions of theirs.
+            return
         volume = slicer.mrmlScene.GetNodeByID(self.state.baseline.shownId)
         parameters.corrections = corrections.begin(volume, first.content, grid, start, isKnown=isKnown)
+        yield
         self._refreshNow()
 
     def proposedSlices(self) -> list[SliceProposal]:
@@ -231,24 +268,31 @@ class ScanCommands(Session):
             settings = {"rotation_degrees": parameters.rotation, "seed": parameters.seed}
             arguments = {"case": state.caseFolder, "slices": slices, **settings}
             self.requests.askAhead(_("Getting ready to learn"), "prepare_tuning", arguments)
-        if state.review.decidable and not state.review.verdictDetails:
+        wanted = (state.caseFolder, state.review.decidable)
+        if state.review.decidable and not state.review.verdictDetails and wanted not in self._unjudged:
             arguments = {"case": state.caseFolder, "number": state.review.decidable}
-            title = _("Judging what was learned")
-            self.requests.askAhead(title, "judge", arguments, lambda answer: self.changed())
+            self.requests.askAhead(
+                _("Judging what was learned"),
+                "judge",
+                arguments,
+                lambda answer: self.changed(),
+                lambda failure: self._unjudged.add(wanted),
+            )
 
     def _prepared(self, folder: Path) -> None:
-        self._refreshNow()
-        if Path(self.state.caseFolder) != folder:
-            # Other images were chosen meanwhile; this case waits for its own.
-            return
-        self._takeUp()
+        self._isDirty = True
+        self.requests.take(_("Preparing"), self._takeUpInTurns(str(folder)))
 
-    def _takeUp(self) -> None:
+    def _takeUpInTurns(self, folder: str) -> Steps:
         """Begin or go on with the corrections of a prepared case, and let the CNN look at the follow-up."""
-        if self._takenUp == self.state.caseFolder:
+        # Where other images were chosen meanwhile, this case waits for its own.
+        isOurs = self.state.isPrepared and self.state.caseFolder == folder
+        if not isOurs or self._takenUp == folder:
             return
-        self._takenUp = self.state.caseFolder
-        self.ensureCorrections()
+        self._takenUp = folder
+        yield
+        if not self.state.corrections.nodeId:
+            yield from self._beginInTurns(isKnown=self._parameters.baselineLesions is not None)
         if self._message.kind != FAILURE:
             self.say(_("Correct a slice, or look at what the CNN finds."))
         self.workAhead()

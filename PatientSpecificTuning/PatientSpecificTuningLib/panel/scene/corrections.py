@@ -26,6 +26,8 @@ from .drawn_slices import EMPTY
 from .drawn_slices import DrawnSlices
 from .node_images import gridOf
 from .node_images import labelImage
+from .node_images import parentMatrix
+from .segments import addSegment
 from .segments import putPlane
 from .terminology import LESION_TAG
 
@@ -55,21 +57,25 @@ def begin(volume, baseline: str, workingGrid: Grid, start: sitk.Image, *, isKnow
         start: uint8 0/1, the lesions to start from, on any grid.
         isKnown: whether these are known lesions rather than what the base CNN found.
     """
-    userGrid = gridOf(volume)
-    name = _("Corrections of {name}").format(name=volume.GetName())
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    userGrid, scene = gridOf(volume), slicer.mrmlScene
+    node = scene.CreateNodeByClass("vtkMRMLSegmentationNode")
+    node.UnRegister(None)
+    node.SetName(scene.GenerateUniqueName(_("Corrections of {name}").format(name=volume.GetName())))
+    # The segments lie under the transform of their node, the image in the patient.
+    fromPatient = np.linalg.inv(parentMatrix(volume))
+    identifier = addSegment(node, SEGMENT, COLOR, resample_labelmap(start, userGrid), fromPatient)
+    node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
+    node.SetAttribute(BASELINE, baseline)
+    node.SetAttribute(KNOWN, "1" if isKnown else "")
+    # All who look at a node in the scene look again at each of its changes, so it comes there complete.
+    scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     node.SetReferenceImageGeometryParameterFromVolumeNode(volume)
     node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
-    identifier = node.GetSegmentation().AddEmptySegment("", SEGMENT, list(COLOR))
-    node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
-    array = sitk.GetArrayFromImage(resample_labelmap(start, userGrid))
-    slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, identifier, volume)
     display = node.GetDisplayNode()
-    display.SetOpacity2DFill(0.25)
-    display.SetSliceIntersectionThickness(2)
-    node.SetAttribute(BASELINE, baseline)
-    node.SetAttribute(KNOWN, "1" if isKnown else "")
+    with slicer.util.NodeModify(display):
+        display.SetOpacity2DFill(0.25)
+        display.SetSliceIntersectionThickness(2)
     node.SetAttribute(START, json.dumps(DrawnSlices(node, userGrid, workingGrid).all()))
     return node
 
@@ -135,8 +141,9 @@ def setLearned(node, number: str, fingerprint: str) -> None:
 
 def setProposed(node, live: str, proposed: Iterable[int]) -> None:
     """Remember which open slices are proposed now, and what the CNN had learned from."""
-    node.SetAttribute(PROPOSED, " ".join(map(str, proposed)))
-    node.SetAttribute(LIVE, live)
+    with slicer.util.NodeModify(node):
+        node.SetAttribute(PROPOSED, " ".join(map(str, proposed)))
+        node.SetAttribute(LIVE, live)
 
 
 def propose(

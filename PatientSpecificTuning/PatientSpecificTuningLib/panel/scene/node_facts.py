@@ -34,20 +34,29 @@ class NodeReader:
 
     def mask(self, node, reference) -> ImageFacts:
         """A mask on the first sequence of its examination, or by itself where none is chosen."""
-        volume = None if reference is None else volumesOf(reference)[:1]
-        grid = _gridOrNone(volume[0]) if volume else None
+        grid = _gridFor(reference)
         return self._remembered("mask", node, (grid,), lambda: _maskFacts(node, grid))
+
+    def isImageKnown(self, node) -> bool:
+        """Whether `image` needs not read voxels."""
+        return self._isKnown(("image", node.GetID()), _stampOf(node))
+
+    def isMaskKnown(self, node, reference) -> bool:
+        """Whether `mask` needs not read voxels."""
+        return self._isKnown(("mask", node.GetID()), _stampOf(node, _gridFor(reference)))
 
     def forget(self) -> None:
         """The scene was closed."""
         self._known.clear()
 
     def _remembered(self, kind: str, node, more: tuple, read: Callable[[], ImageFacts]) -> ImageFacts:
-        stamp = (*_stamp(node), *more, *_identity(node), node.GetName())
-        key = (kind, node.GetID())
-        if key not in self._known or self._known[key][0] != stamp:
+        stamp, key = _stampOf(node, *more), (kind, node.GetID())
+        if not self._isKnown(key, stamp):
             self._known[key] = (stamp, read())
         return self._known[key][1]
+
+    def _isKnown(self, key: tuple[str, str], stamp: tuple) -> bool:
+        return key in self._known and self._known[key][0] == stamp
 
 
 def volumesOf(node) -> list:
@@ -106,11 +115,20 @@ def _maskFacts(node, grid: Grid | None) -> ImageFacts:
         return ImageFacts(**known, problem=str(error))
 
 
+def _gridFor(reference) -> Grid | None:
+    volumes = [] if reference is None else volumesOf(reference)
+    return _gridOrNone(volumes[0]) if volumes else None
+
+
 def _gridOrNone(volume) -> Grid | None:
     try:
         return None if volume.GetImageData() is None else gridOf(volume)
     except InputError:
         return None
+
+
+def _stampOf(node, *more: Any) -> tuple:
+    return (*_stamp(node), *more, *_identity(node), node.GetName())
 
 
 def _stamp(node) -> tuple:

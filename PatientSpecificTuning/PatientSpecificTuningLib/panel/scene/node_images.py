@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import SimpleITK as sitk
 import slicer
@@ -18,19 +20,26 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def volumeImages(node) -> list[sitk.Image]:
-    """Every channel of a volume or of a sequence of volumes, float32, in LPS with parent transforms applied.
+    """Every channel of a volume or of a sequence of volumes, see `eachImage`."""
+    return list(eachImage(node))
+
+
+def eachImage(node) -> Iterator[sitk.Image]:
+    """One channel of a volume or of a sequence of volumes after the other, float32, LPS, parent transforms applied.
 
     Raises:
         InputError: the node has no image, or its transform is not linear.
     """
     if node.IsA("vtkMRMLSequenceNode"):
-        items = [node.GetNthDataNode(i) for i in range(node.GetNumberOfDataNodes())]
-        return [image for item in items for image in volumeImages(item)]
+        for i in range(node.GetNumberOfDataNodes()):
+            yield from eachImage(node.GetNthDataNode(i))
+        return
     if node.GetImageData() is None:
         raise InputError(_("{name} has no image; load it again.").format(name=node.GetName()))
     array = slicer.util.arrayFromVolume(node)
-    channels = [array] if array.ndim == 3 else [array[..., i] for i in range(array.shape[-1])]
-    return [_image(channel.astype(np.float32), ijkToLps(node), node.GetName()) for channel in channels]
+    for i in range(1 if array.ndim == 3 else array.shape[-1]):
+        channel = array if array.ndim == 3 else array[..., i]
+        yield _image(channel.astype(np.float32), ijkToLps(node), node.GetName())
 
 
 def labelImage(node, grid: Grid | None = None) -> sitk.Image:

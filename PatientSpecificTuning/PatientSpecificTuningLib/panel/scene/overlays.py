@@ -29,21 +29,30 @@ class Overlays:
     def __init__(self) -> None:
         self._shown: tuple = ()
 
-    def show(self, state: PanelState, case: CaseFacts | None, threshold: float) -> None:
+    def show(self, state: PanelState, case: CaseFacts | None, threshold: float) -> bool:
         """Show what the state says; where nothing changed, nothing is touched.
 
         Args:
             threshold: smallest standard deviation that is drawn.
+
+        Returns:
+            whether all is shown. One node is made at a time, which takes Slicer long enough; the others follow when
+            this is called again.
         """
         wanted = (state.overlays, state.caseFolder, threshold, _stamps(state, case))
         if wanted == self._shown:
-            return
-        self._shown = wanted
-        visible = {}
+            return True
+        visible, isComplete = {}, True
+        known = {node.GetID() for node in result_nodes.resultNodes()}
         for overlay in state.overlays:
             node = _nodeOf(overlay, state, case)
             if node is not None:
                 visible[node.GetID()] = (node, overlay)
+                isNew = node.GetAttribute(result_nodes.SOURCE) and node.GetID() not in known
+                if isNew and overlay is not state.overlays[-1]:
+                    isComplete = False
+                    break
+        self._shown = wanted if isComplete else ()
         for node in [*result_nodes.resultNodes(), *_allCorrections()]:
             if node.GetID() not in visible and node.IsA("vtkMRMLSegmentationNode"):
                 node.GetDisplayNode().SetVisibility(False)
@@ -53,6 +62,7 @@ class Overlays:
         results = [node for node, overlay in visible.values() if overlay.role != "corrections"]
         followup = state.followup.images[0].nodeId if state.followup.images else ""
         hierarchy.putBeside(slicer.mrmlScene.GetNodeByID(followup) if followup else None, results)
+        return isComplete
 
     def redrawLegends(self) -> None:
         """A legend looks only when it changes whether its volume is in a view; call after views were filled."""

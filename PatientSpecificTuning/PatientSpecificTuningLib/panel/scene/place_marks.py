@@ -25,7 +25,6 @@ def markPlaces(places: dict[str, Place | None]) -> None:
             node.SetNthControlPointPosition(0, *place)
         else:
             node.AddControlPoint(vtk.vtkVector3d(*place))
-        node.SetLocked(True)
         node.GetDisplayNode().SetVisibility(True)
 
 
@@ -35,17 +34,23 @@ def _markOf(examination: str):
 
 
 def _newMark(examination: str):
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", _("Chosen lesion"))
+    scene = slicer.mrmlScene
+    node = scene.CreateNodeByClass("vtkMRMLMarkupsFiducialNode")
+    node.UnRegister(None)
+    node.SetName(_("Chosen lesion"))
     node.SetAttribute(ROLE, examination)
     node.SetHideFromEditors(True)
     node.SetSaveWithScene(False)
+    node.SetLocked(True)
+    scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
-    display.SetSaveWithScene(False)
-    display.SetGlyphTypeFromString("Cross2D")
-    display.SetGlyphScale(2.5)
-    display.SetPointLabelsVisibility(False)
-    display.SetColor(1.0, 1.0, 0.2)
-    display.SetSelectedColor(1.0, 1.0, 0.2)
-    display.SetViewNodeIDs([sliceNodeId(examination)])
+    with slicer.util.NodeModify(display):
+        display.SetSaveWithScene(False)
+        display.SetGlyphTypeFromString("Cross2D")
+        display.SetGlyphScale(2.5)
+        display.SetPointLabelsVisibility(False)
+        display.SetColor(1.0, 1.0, 0.2)
+        display.SetSelectedColor(1.0, 1.0, 0.2)
+        display.SetViewNodeIDs([sliceNodeId(examination)])
     return node

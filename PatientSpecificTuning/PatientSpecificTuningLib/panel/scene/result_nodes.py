@@ -24,6 +24,7 @@ from ...engine.lesions.results import LESION_LABELS
 from ...engine.lesions.results import UNCERTAINTY
 from ...engine.network.prepared import IMAGES
 from ...engine.network.prepared import ORGAN_MASK
+from ..situation.overlay_state import LARGEST_SD
 from .image_nodes import volumeNode
 from .removal import removeNode
 from .segments import addSegment
@@ -33,7 +34,6 @@ from .uncertainty_colors import uncertaintyColorNode
 ROLE, SOURCE = "PatientSpecificTuning.Role", "PatientSpecificTuning.Source"
 OUTLINES, COMPARED, BEFORE, ORGAN = "outlines", "compared", "before", "organ"
 COLORS = {OUTLINES: (0.10, 0.85, 0.95), COMPARED: (1.00, 0.65, 0.00), ORGAN: (0.55, 0.90, 0.45)}
-LARGEST_SD = 0.25
 
 
 def outlines(folder: Path, role: str, title: str):
@@ -164,32 +164,44 @@ def _segmentation(
     color: tuple[float, float, float],
     moved: NDArray[np.float64] | None = None,
 ):
-    node = _emptySegmentation(title)
+    node = _newSegmentation(title)
     identifier = addSegment(node, title, color, image, moved)
     if color != COLORS[ORGAN]:
         node.GetSegmentation().GetSegment(identifier).SetTag(*LESION_TAG)
+    return _inScene(node)
+
+
+def _newSegmentation(title: str):
+    """Not in the scene: all who look at a node there look again at each of its changes."""
+    node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentationNode")
+    node.UnRegister(None)
+    node.SetName(slicer.mrmlScene.GenerateUniqueName(title))
+    node.SetSaveWithScene(False)
     return node
 
 
-def _emptySegmentation(title: str):
-    """A segmentation that is shown by outlines, nowhere until it is told where."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", title)
+def _inScene(node, *, isFilled: bool = False):
+    """The segmentation in the scene, seen nowhere until it is told where."""
+    slicer.mrmlScene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
-    display.SetVisibility(False)
-    display.SetVisibility2DFill(False)
-    display.SetVisibility2DOutline(True)
-    display.SetSliceIntersectionThickness(2)
+    with slicer.util.NodeModify(display):
+        display.SetVisibility(False)
+        display.SetVisibility2DFill(isFilled)
+        display.SetVisibility2DOutline(not isFilled)
+        display.SetSliceIntersectionThickness(2)
+        display.SetOpacity2DFill(0.4)
     return node
 
 
 def _uncertaintyVolume(image: sitk.Image):
     node = volumeNode(sitk.Cast(image, sitk.sitkFloat32), _("Uncertainty"))
-    display = node.GetDisplayNode()
-    display.SetAndObserveColorNodeID(uncertaintyColorNode().GetID())
-    display.AutoWindowLevelOff()
-    display.SetWindowLevelMinMax(0, LARGEST_SD)
-    display.ApplyThresholdOn()
+    display, colors = node.GetDisplayNode(), uncertaintyColorNode()
+    with slicer.util.NodeModify(display):
+        display.SetAndObserveColorNodeID(colors.GetID())
+        display.AutoWindowLevelOff()
+        display.SetWindowLevelMinMax(0, LARGEST_SD)
+        display.ApplyThresholdOn()
     return node
 
 
@@ -199,12 +211,8 @@ def _detections(image: sitk.Image):
         MISSED: (_("missed"), (0.95, 0.20, 0.20)),
         FALSE: (_("false"), (0.25, 0.55, 1.00)),
     }
-    node = _emptySegmentation(_("Found, missed and false lesions"))
+    node = _newSegmentation(_("Found, missed and false lesions"))
     for value, (title, color) in outcomes.items():
         addSegment(node, title, color, image == value)
     # Filled, to tell them from the outlines of the two versions.
-    display = node.GetDisplayNode()
-    display.SetVisibility2DFill(True)
-    display.SetVisibility2DOutline(False)
-    display.SetOpacity2DFill(0.4)
-    return node
+    return _inScene(node, isFilled=True)

@@ -33,12 +33,14 @@ class Shown:
         volumeId: the background.
         plane: SliceToRAS (4, 4) as bytes of float64, in which its voxels are seen as they were acquired.
         overlayId: the foreground, empty without.
+        labelId: a labelmap whose outlines are drawn, empty without.
     """
 
     volumeId: str
     plane: bytes
     overlayId: str = ""
     overlayOpacity: float = 0.0
+    labelId: str = ""
 
 
 def sliceNodeId(examination: str) -> str:
@@ -60,6 +62,8 @@ class Views(VTKObservationMixin):
         self.isEntered = False
         self._usersLayout: int | None = None
         self._layout = ""
+        # Laid out, but not filled since.
+        self._isNew = False
         self._filled: dict[str, tuple[str, bool]] = {}
         # Views that show all of their volume since nobody moved them, and the last size of each.
         self._fitted: set[str] = set()
@@ -119,11 +123,26 @@ class Views(VTKObservationMixin):
 
     # What is shown ----------------------------------------------------------------------------------------------
 
+    def layOut(self, layout: str) -> bool:
+        """Lay out the views, where they are not laid out so already.
+
+        Args:
+            layout: "both", "baseline", "followup" or "" for none of ours.
+
+        Returns:
+            whether anything was laid out.
+        """
+        if not self.isEntered or _layoutNode() is None or not layout or layout == self._layout:
+            return False
+        self._layOut(layout)
+        self._isNew = True
+        return True
+
     def show(self, layout: str, shown: dict[str, Shown], toBaseline: NDArray[np.float64] | None) -> None:
         """Show volumes and overlays; what is shown already is not touched, so that users keep zoom and place.
 
         Args:
-            layout: "both", "baseline", "followup" or "" for none of ours.
+            layout: as it was laid out; "" gives the user's layout back.
             toBaseline: 4 x 4, brings places of the follow-up to the baseline, RAS mm; None while that is unknown.
         """
         if not self.isEntered or _layoutNode() is None:
@@ -132,9 +151,7 @@ class Views(VTKObservationMixin):
         if not layout:
             self.release()
             return
-        isNew = layout != self._layout
-        if isNew:
-            self._layOut(layout)
+        isNew, self._isNew = self._isNew, False
         for examination in VIEW_NAMES:
             if examination in shown and self._isVisible(examination):
                 self._fill(examination, shown[examination], isNew)
@@ -178,11 +195,13 @@ class Views(VTKObservationMixin):
         if node.GetViewArrangement() not in LAYOUTS.values():
             self._usersLayout = node.GetViewArrangement()
         identifier, description = LAYOUTS[layout], _description(layout)
-        if node.IsLayoutDescription(identifier):
-            node.SetLayoutDescription(identifier, description)
-        else:
-            node.AddLayoutDescription(identifier, description)
-        node.SetViewArrangement(identifier)
+        # Otherwise all views would be laid out twice.
+        with slicer.util.NodeModify(node):
+            if node.IsLayoutDescription(identifier):
+                node.SetLayoutDescription(identifier, description)
+            else:
+                node.AddLayoutDescription(identifier, description)
+            node.SetViewArrangement(identifier)
         self._layout = layout
 
     def _isVisible(self, examination: str) -> bool:
@@ -205,7 +224,8 @@ class Views(VTKObservationMixin):
             composite.SetBackgroundVolumeID(shown.volumeId)
         # A mask that was just loaded would otherwise cover the image, in every view of Slicer.
         composite.SetDoPropagateVolumeSelection(False)
-        composite.SetLabelVolumeID(None)
+        composite.SetLabelVolumeID(shown.labelId or None)
+        node.SetUseLabelOutline(bool(shown.labelId))
         composite.SetForegroundVolumeID(shown.overlayId or None)
         composite.SetForegroundOpacity(shown.overlayOpacity)
         self._filled[examination] = key
@@ -240,11 +260,13 @@ class Views(VTKObservationMixin):
         if node is None or self._isMapped(examination):
             return
         plane = np.frombuffer(shown.plane).reshape(4, 4)
-        node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
-        node.UpdateMatrices()
-        self._fit(examination, keepsPlace=False)
-        if place is not None:
-            node.JumpSliceByOffsetting(*place)
+        # Told at once, so that the view is drawn, and the other one brought to the same place, once.
+        with slicer.util.NodeModify(node):
+            node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
+            node.UpdateMatrices()
+            self._fit(examination, keepsPlace=False)
+            if place is not None:
+                node.JumpSliceByOffsetting(*place)
 
     def _fit(self, examination: str, *, keepsPlace: bool) -> None:
         """Let the whole volume be seen; only a view that changed is fitted."""
@@ -254,9 +276,10 @@ class Views(VTKObservationMixin):
             return
         node = _sliceNode(examination)
         before = _middle(node)
-        widget.sliceLogic().FitSliceToBackground()
-        if keepsPlace:
-            node.JumpSliceByOffsetting(*before)
+        with slicer.util.NodeModify(node):
+            widget.sliceLogic().FitSliceToBackground()
+            if keepsPlace:
+                node.JumpSliceByOffsetting(*before)
         self._fitted.add(examination)
         self._sizes[examination] = tuple(node.GetDimensions())
 
@@ -335,9 +358,10 @@ class Views(VTKObservationMixin):
             return
         self._isFollowing = True
         try:
-            target.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
-            target.SetFieldOfView(*wanted)
-            target.UpdateMatrices()
+            with slicer.util.NodeModify(target):
+                target.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
+                target.SetFieldOfView(*wanted)
+                target.UpdateMatrices()
         finally:
             self._isFollowing = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,13 @@ from .state import Place
 from .words import tr as _
 
 Row = Mapping[str, str]
-VANISHED = "vanished"
+VANISHED, GROWN_IN_PART = "vanished", "grown in part"
 # Nobody calls a lesion grown whose volume differs by less.
 LEAST_GROWTH = 1.1
 
 
+# Slicer looks each word up anew, with the caller's file, and there are hundreds of rows.
+@cache
 def changeTitle(change: str) -> str:
     """A kind of change as users read it."""
     titles = {
@@ -34,6 +37,7 @@ def changeTitle(change: str) -> str:
         VANISHED: _("vanished"),
         "merged": _("merged"),
         "split": _("split"),
+        GROWN_IN_PART: _("grown in part"),
     }
     return titles.get(change, change)
 
@@ -100,7 +104,7 @@ def _changed(
 def _titleOf(change: str, before: float | None, after: float | None) -> str:
     """A kind of change; a lesion that is no larger as a whole can have surely new tissue on one side."""
     isLarger = before is None or after is None or after > LEAST_GROWTH * before
-    return changeTitle(change) if change != "grown" or isLarger else _("grown in part")
+    return changeTitle(change) if change != "grown" or isLarger else changeTitle(GROWN_IN_PART)
 
 
 def _place(row: Row, prefix: str) -> Place | None:

@@ -12,6 +12,9 @@ from .state import Corrections
 from .state import Overlay
 from .state import Review
 
+# The largest standard deviation of a softmax between two classes is one half; above this all is drawn alike.
+LARGEST_SD = 0.25
+
 
 def overlaysOf(facts: Facts, step: str, corrections: Corrections, review: Review) -> tuple[Overlay, ...]:
     """The overlays of a step, those drawn last on top."""
