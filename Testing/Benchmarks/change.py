@@ -278,11 +278,12 @@ def _misaligned(grid: Grid, rng: np.random.Generator) -> sitk.Euler3DTransform:
 
 def _disturbed(scan: SeenScan, rng: np.random.Generator) -> NDArray[np.float32]:
     """The normalised FLAIR with the grain and the shading of a scan of its own."""
-    parts = []
-    for sigma, spread in (((0, 0.5, 0.5), GRAIN_SD), ((4, 20, 20), SHADING_SD)):
-        part = ndimage.gaussian_filter(rng.standard_normal(scan.image.shape), sigma)
-        parts.append(part / part.std() * spread)
-    return (scan.image + sum(parts)).astype(np.float32)
+    shape = scan.image.shape
+    grain = ndimage.gaussian_filter(rng.standard_normal(shape), (0, 0.5, 0.5))
+    coarse = rng.standard_normal((5, 6, 6))
+    shading = ndimage.zoom(coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1)
+    added = grain / grain.std() * GRAIN_SD + shading / shading.std() * SHADING_SD
+    return (scan.image + added).astype(np.float32)
 
 
 def _noise(scan: SeenScan, rng: np.random.Generator) -> NDArray[np.float32]:
