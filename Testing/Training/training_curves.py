@@ -133,7 +133,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="folder for figures, one file for each run")
     parser.add_argument("--run", nargs="+", action="append", default=[], help="name, then patients left out")
     parser.add_argument("--start", type=Path, action="append", default=[], help="of each run, where it began")
-    parser.add_argument("--every", type=int, default=1, help="only snapshots at multiples of so many iterations")
+    parser.add_argument(
+        "--every", type=int, default=1, help="only snapshots at multiples of so many iterations"
+    )
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
     parser.add_argument("--plot", type=Path, help="PNG of the curves")
     options = parser.parse_args()
@@ -151,7 +153,9 @@ def main() -> None:
                     rows[patient] = judged(snapshot.model, patient, options.data, options.cache)
                     options.json.mkdir(parents=True, exist_ok=True)
                     write_text(file, json.dumps(figures, indent=1) + "\n")
-        runs[name] = figures
+        runs[name] = {
+            iteration: {p: rows[p] for p in patients if p in rows} for iteration, rows in figures.items()
+        }
     print(table(runs))
     if options.plot:
         plot(runs, options.plot)
