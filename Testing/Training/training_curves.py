@@ -134,6 +134,9 @@ def main() -> None:
     parser.add_argument("--run", nargs="+", action="append", default=[], help="name, then patients left out")
     parser.add_argument("--start", type=Path, action="append", default=[], help="of each run, where it began")
     parser.add_argument(
+        "--title", action="append", help="of each run in table and picture, its name by default"
+    )
+    parser.add_argument(
         "--every", type=int, default=1, help="only snapshots at multiples of so many iterations"
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
@@ -156,6 +159,8 @@ def main() -> None:
         runs[name] = {
             iteration: {p: rows[p] for p in patients if p in rows} for iteration, rows in figures.items()
         }
+    if options.title:
+        runs = dict(zip(options.title, runs.values(), strict=True))
     print(table(runs))
     if options.plot:
         plot(runs, options.plot)
