@@ -6,6 +6,7 @@ import json
 import logging
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,21 +185,23 @@ class Requests:
                 onFailure(failure)
             self._ended()
 
-        def progressed(stage: str, fraction: float, secondsLeft: float | None) -> None:
-            if scene == self._scene:
-                # What makes way for a step that somebody waits for does not hide that step.
-                isUnasked = isAhead and not self.isBusy
-                self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
-
         self._client.request(
             verb,
             arguments,
             onResult=answered,
             onError=failed,
-            onProgress=progressed,
+            onProgress=partial(self._progressed, scene, title, isAhead),
             ahead=isAhead,
             newest=isNewest,
         )
+
+    def _progressed(
+        self, scene: int, title: str, isAhead: bool, stage: str, fraction: float, secondsLeft: float | None
+    ) -> None:
+        if scene == self._scene:
+            # What makes way for a step that somebody waits for does not hide that step.
+            isUnasked = isAhead and not self.isBusy
+            self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
 
     def _sayFailure(self, error: Exception) -> None:
         if not isinstance(error, InputError):
