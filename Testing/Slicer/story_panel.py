@@ -206,13 +206,24 @@ class StoryPanel:
         return self._viewOf(self.state.followup.shownId)
 
     def _viewOf(self, identifier: str) -> str:
+        found: list[str] = []
+
+        def isShown() -> bool:
+            found[:] = self._viewsOf(identifier)
+            return bool(found)
+
+        # Views are laid out and filled in turns of their own.
+        self.wait_for(isShown, f"a view shows {identifier}", SECONDS_TO_DRAW)
+        return found[0]
+
+    def _viewsOf(self, identifier: str) -> list[str]:
         manager = slicer.app.layoutManager()
-        for name in manager.sliceViewNames():
-            logic = manager.sliceWidget(name).sliceLogic()
-            if logic.GetSliceCompositeNode().GetBackgroundVolumeID() == identifier:
-                return name
-        message = f"no view shows {identifier}; the views show {self.backgrounds()}"
-        raise AssertionError(message)
+        logics = {name: manager.sliceWidget(name).sliceLogic() for name in manager.sliceViewNames()}
+        return [
+            name
+            for name, logic in logics.items()
+            if logic.GetSliceCompositeNode().GetBackgroundVolumeID() == identifier
+        ]
 
     # What is seen -----------------------------------------------------------------------------------------------
 
