@@ -101,7 +101,7 @@ class Views(VTKObservationMixin):
             and node.GetViewArrangement() in LAYOUTS.values()
         ):
             node.SetViewArrangement(self._usersLayout)
-        self._usersLayout, self._layout = None, ""
+        self._usersLayout, self._layout, self._isNew = None, "", False
         self._filled.clear()
         self._fitted.clear()
         self._wanted.clear()
@@ -133,8 +133,8 @@ class Views(VTKObservationMixin):
         """
         if not self.isEntered or layoutNode() is None or not layout or layout == self._layout:
             return False
-        self._layOut(layout)
         self._isNew = True
+        self._layOut(layout)
         return True
 
     def show(self, layout: str, shown: dict[str, Shown], toBaseline: NDArray[np.float64] | None) -> None:
@@ -193,8 +193,8 @@ class Views(VTKObservationMixin):
         node = layoutNode()
         if node.GetViewArrangement() not in LAYOUTS.values():
             self._usersLayout = node.GetViewArrangement()
-        arrange(node, layout)
         self._layout = layout
+        arrange(node, layout)
 
     def _isVisible(self, examination: str) -> bool:
         return self._layout in ("both", examination) and not self.isUsersLayout
@@ -252,13 +252,11 @@ class Views(VTKObservationMixin):
         if node is None or self._isMapped(examination):
             return
         plane = np.frombuffer(shown.plane).reshape(4, 4)
-        # Told at once, so that the view is drawn, and the other one brought to the same place, once.
-        with slicer.util.NodeModify(node):
-            node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
-            node.UpdateMatrices()
-            self._fit(examination, keepsPlace=False)
-            if place is not None:
-                node.JumpSliceByOffsetting(*place)
+        node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
+        node.UpdateMatrices()
+        self._fit(examination, keepsPlace=False)
+        if place is not None:
+            node.JumpSliceByOffsetting(*place)
 
     def _fit(self, examination: str, *, keepsPlace: bool) -> None:
         """Let the whole volume be seen; only a view that changed is fitted."""
@@ -268,10 +266,10 @@ class Views(VTKObservationMixin):
             return
         node = _sliceNode(examination)
         before = _middle(node)
-        with slicer.util.NodeModify(node):
-            widget.sliceLogic().FitSliceToBackground()
-            if keepsPlace:
-                node.JumpSliceByOffsetting(*before)
+        # Slicer fits by what it heard of the view last, so its events must not be held back here.
+        widget.sliceLogic().FitSliceToBackground()
+        if keepsPlace:
+            node.JumpSliceByOffsetting(*before)
         self._fitted.add(examination)
         self._sizes[examination] = tuple(node.GetDimensions())
 
@@ -291,7 +289,8 @@ class Views(VTKObservationMixin):
 
     def _sliceMoved(self, caller, event) -> None:
         del event
-        if self._isFollowing:
+        # What a new layout does to a view that is not filled yet is nobody's move.
+        if self._isFollowing or self._isNew:
             return
         examination = next(e for e, name in VIEW_NAMES.items() if caller.GetLayoutName() == name)
         # Of two views that belong together the follow-up's leads when they get another size.
