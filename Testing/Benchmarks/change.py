@@ -30,9 +30,12 @@ from change_scans import with_lesions
 from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.images.geometry import Grid
 from PatientSpecificTuningLib.engine.images.geometry import resample
+from PatientSpecificTuningLib.engine.images.geometry import resample_labelmap
+from PatientSpecificTuningLib.engine.lesions.baseline_prior import NEW_LESION_PRIOR
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import LesionPriors
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import local_threshold
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import risen
+from PatientSpecificTuningLib.engine.lesions.brightening import brightening
 from PatientSpecificTuningLib.engine.lesions.change import SURE_NEW
 from PatientSpecificTuningLib.engine.lesions.change import Change
 from PatientSpecificTuningLib.engine.lesions.change import Places
@@ -67,6 +70,8 @@ SLAB, ENDS = slice(15, 39), 4
 # Between two scans taken again: spread of the logit near lesions, elsewhere, and of all lesions together.
 NEAR_SD, FAR_SD, SHIFT_SD = 1.2, 1.5, 0.5
 MISALIGNED_MM, MISALIGNED_DEGREES = 0.3, 0.3
+# Of the normalised FLAIR of such a scan: grain, and what is left of the shading.
+GRAIN_SD, SHADING_SD = 0.12, 0.25
 
 
 @dataclass(frozen=True)
@@ -111,26 +116,37 @@ class Bank:
         np.savez_compressed(self.work / f"{name}_truth.npz", numbers=numbers, wanted=wanted)
         return raw
 
-    def transform(self, name: str) -> sitk.Transform:
-        """From points of a scan to points of the original it was made from."""
+    def between(self, first: str, second: str) -> sitk.Transform:
+        """From points of the second scan to points of the first, not quite exactly, as a registration finds it."""
+        rng = np.random.default_rng(zlib.crc32(f"{first} {second}".encode()))
+        off = _misaligned(self.scan(second).grid, rng)
+        return sitk.CompositeTransform(
+            [self._to_original(first).GetInverse(), self._to_original(second), off]
+        )
+
+    def _to_original(self, name: str) -> sitk.Transform:
         path = self.work / f"{name}.tfm"
         return sitk.ReadTransform(str(path)) if path.is_file() else sitk.Transform(3, sitk.sitkIdentity)
 
 
 def compared(
-    before: SeenScan, after: SeenScan, transform: sitk.Transform, prior: float = 0.0
+    before: SeenScan, after: SeenScan, transform: sitk.Transform, prior: float
 ) -> tuple[Change, SeenLesions, SeenLesions]:
-    """Change between two scans, judged in the middle of the slab, with a prior of new lesions where one is given."""
+    """Change between two scans, judged in the middle of the slab; a prior of 0 leaves the images out."""
     grid = after.grid
     earlier, later = _seen(before, grid, transform), _seen(after, grid, None)
     x, y, z = grid.spacing
+    brightened = None
     if prior:
-        rise = risen(earlier, later.logit, PostProcessing().threshold, prior, (x, y, z), ChangeSettings())
+        images = _brightness(before, grid, transform), _brightness(after, grid, None)
+        brightened = brightening(*images, (x, y, z))
+        threshold = PostProcessing().threshold
+        rise = risen(earlier, later.logit, brightened, threshold, prior, (x, y, z), ChangeSettings())
         later = _lesions_of(after, later, rise, prior)
     sides = (_within(earlier), _within(later))
     index_to_point = grid.image(after.organ.astype(np.uint8)).TransformContinuousIndexToPhysicalPoint
     places = Places((x, y, z), index_to_point, transform.TransformPoint)
-    return find_change(*sides, places, ChangeSettings()), *sides
+    return find_change(*sides, places, ChangeSettings(), brightened=brightened), *sides
 
 
 def _seen(scan: SeenScan, grid: Grid, transform: sitk.Transform | None) -> SeenLesions:
@@ -152,6 +168,13 @@ def _seen(scan: SeenScan, grid: Grid, transform: sitk.Transform | None) -> SeenL
         moved(scan.logit_sd, 0.0),
         moved(highest, CERTAIN_LOGIT),
     )
+
+
+def _brightness(scan: SeenScan, grid: Grid, transform: sitk.Transform | None) -> NDArray[np.float32]:
+    image = resample(scan.grid.image(scan.image), grid, transform=transform)
+    organ = resample_labelmap(scan.grid.image(scan.organ.astype(np.uint8)), grid, transform)
+    known = sitk.GetArrayFromImage(organ) > 0
+    return np.where(known, sitk.GetArrayFromImage(image), np.nan).astype(np.float32)
 
 
 def _lesions_of(scan: SeenScan, seen: SeenLesions, rise: NDArray[np.bool_], prior: float) -> SeenLesions:
@@ -201,8 +224,7 @@ def taken_again_trials(bank: Bank, names: list[str], again: int, prior: float) -
             for second in variants:
                 if first != second:
                     before, after = bank.scan(first), bank.scan(second)
-                    back = bank.transform(first).GetInverse()
-                    transform = sitk.CompositeTransform([back, bank.transform(second)])
+                    transform = bank.between(first, second)
                     change, *sides = compared(before, after, transform, prior)
                     yield {
                         "pair": f"{first} {second}",
@@ -223,11 +245,21 @@ def simulated_trials(
         organ = resample(
             scan.grid.image(scan.organ.astype(np.uint8)), scan.grid, transform=moved, interpolation="nearest"
         )
-        later = replace(scan, logit=sitk.GetArrayFromImage(image), organ=sitk.GetArrayFromImage(organ) > 0)
+        turned = resample(scan.grid.image(scan.image), scan.grid, transform=moved)
+        later = replace(
+            scan,
+            image=sitk.GetArrayFromImage(turned),
+            logit=sitk.GetArrayFromImage(image),
+            organ=sitk.GetArrayFromImage(organ) > 0,
+        )
         shift = rng.normal(0, SHIFT_SD)
-        before = replace(scan, logit=scan.logit + _noise(scan, rng))
-        after = replace(later, logit=later.logit + _noise(later, rng) + shift * (later.logit > -3))
-        off = _euler(scan.grid, rng.standard_normal(3), MISALIGNED_DEGREES, rng.normal(0, MISALIGNED_MM, 3))
+        before = replace(scan, logit=scan.logit + _noise(scan, rng), image=_disturbed(scan, rng))
+        after = replace(
+            later,
+            logit=later.logit + _noise(later, rng) + shift * (later.logit > -3),
+            image=_disturbed(later, rng),
+        )
+        off = _misaligned(scan.grid, rng)
         change, *sides = compared(before, after, sitk.CompositeTransform([moved, off]), prior)
         yield {"pair": name, **counted(change, *sides, scan.grid.voxel_volume_mm3)}
 
@@ -238,6 +270,20 @@ def _euler(
     angles = np.deg2rad(degrees) * axis / np.linalg.norm(axis)
     centre = np.asarray(grid.corners()).mean(axis=0)
     return sitk.Euler3DTransform(centre.tolist(), *map(float, angles), shift.tolist())
+
+
+def _misaligned(grid: Grid, rng: np.random.Generator) -> sitk.Euler3DTransform:
+    return _euler(grid, rng.standard_normal(3), MISALIGNED_DEGREES, rng.normal(0, MISALIGNED_MM, 3))
+
+
+def _disturbed(scan: SeenScan, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The normalised FLAIR with the grain and the shading of a scan of its own."""
+    shape = scan.image.shape
+    grain = ndimage.gaussian_filter(rng.standard_normal(shape), (0, 0.5, 0.5))
+    coarse = rng.standard_normal((5, 6, 6))
+    shading = ndimage.zoom(coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1)
+    added = grain / grain.std() * GRAIN_SD + shading / shading.std() * SHADING_SD
+    return (scan.image + added).astype(np.float32)
 
 
 def _noise(scan: SeenScan, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -254,10 +300,7 @@ def injected(bank: Bank, pairs: list[tuple[str, str]], prior: float) -> Iterator
     """Lesions of known size in a real scan, against another scan of the same patient without them."""
     for first, second in pairs:
         before, after = bank.scan(first), bank.scan(second)
-        back = bank.transform(first).GetInverse()
-        change, _earlier, later = compared(
-            before, after, sitk.CompositeTransform([back, bank.transform(second)]), prior
-        )
+        change, _earlier, later = compared(before, after, bank.between(first, second), prior)
         truth = np.load(bank.work / f"{second}_truth.npz")
         numbers = truth["numbers"][SLAB].copy()
         numbers[:ENDS], numbers[-ENDS:] = 0, 0
@@ -282,7 +325,12 @@ def main() -> None:
     parser.add_argument("--scans", nargs="+", choices=SCANS, default=["12f", "04"])
     parser.add_argument("--again", type=int, default=2, help="how often each scan is taken again")
     parser.add_argument("--trials", type=int, default=200, help="trials without the CNN")
-    parser.add_argument("--new-lesion-prior", type=float, default=0.0, help="as of the verb segment")
+    parser.add_argument(
+        "--new-lesion-prior",
+        type=float,
+        default=NEW_LESION_PRIOR,
+        help="as of the verb segment; 0 leaves the images out of account",
+    )
     options = parser.parse_args()
     bank, prior = Bank(options.data, options.work), options.new_lesion_prior
     parts = {

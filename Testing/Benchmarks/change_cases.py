@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
+from PatientSpecificTuningLib.engine.lesions.baseline_prior import NEW_LESION_PRIOR
 from PatientSpecificTuningLib.engine.lesions.results import Result
 from phantom_cases import PhantomCase
 from phantom_cases import phantom_case
@@ -181,7 +182,7 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=0, help="how many phantom patients")
     parser.add_argument("--first", type=int, default=FIRST_PHANTOM, help="number of the first one")
     parser.add_argument("--slices", type=int, default=2, help="corrected slices of each phantom")
-    parser.add_argument("--priors", nargs="+", type=_priors, default=[(0.0, 0.0)])
+    parser.add_argument("--priors", nargs="+", type=_priors, default=[(0.0, NEW_LESION_PRIOR)])
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for patient in options.pairs:

@@ -183,11 +183,10 @@ def main() -> None:
     parser.add_argument("--slab", type=int, help="only so many slices round the middle of the lesion load")
     parser.add_argument("--json", type=Path, required=True, help="file of the figures; what it has is kept")
     options = parser.parse_args()
-    rate = read_model_card(choose_model(None)).tuning_learning_rate
+    settings = TuningSettings.of(read_model_card(choose_model(None)), **SETTINGS)
     results = json.loads(options.json.read_text(encoding="utf-8")) if options.json.is_file() else {}
     for name in options.patients:
         if name not in results:
-            settings = TuningSettings(learning_rate=rate, **SETTINGS)
             results[name] = measured(
                 name,
                 options.data,

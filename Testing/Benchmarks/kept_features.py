@@ -77,7 +77,7 @@ TITLE = (
 def measured(name: str, counts: list[int], data: Path, models: Path) -> list[Row]:
     """Rows of one examination by weights that have not seen the patient."""
     _card, network = load_model(unseen_model(name, models))
-    settings = TuningSettings(learning_rate=read_model_card(choose_model(None)).tuning_learning_rate)
+    settings = TuningSettings.of(read_model_card(choose_model(None)))
     examination = read_corrected(SOURCE_OF[name], data).training_examination(network.card)
     part = _middle(examination.organ)
     images = np.ascontiguousarray(examination.images[:, part], dtype=np.float32)

@@ -83,7 +83,7 @@ def judge(source: Source, data: Path, counts: list[str], chosen: list[str]) -> l
                     organ,
                     lesions,
                     slices,
-                    TuningSettings(learning_rate=card.tuning_learning_rate, **settings),
+                    TuningSettings.of(card, **settings),
                     base_prediction=found,
                     patch_folder=Path(folder) / precision,
                     precision=precision,

@@ -13,6 +13,7 @@ from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.network.network import Head
 from PatientSpecificTuningLib.engine.network.tuned_head import TunedHead
+from PatientSpecificTuningLib.engine.network.tuned_head import beside_base
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.batches import TuningBatches
 from PatientSpecificTuningLib.engine.tuning.head_trainer import HeadTrainer
@@ -66,4 +67,5 @@ def tune_on_stored(
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, "cpu")
     for first in range(0, len(plan), settings.batch_size):
         trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
-    return tuned_head(network, TunedHead(trainer.state(), trainer.losses, trainer.parameters()))
+    state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
+    return tuned_head(network, TunedHead(state, trainer.losses, trainer.parameters()))

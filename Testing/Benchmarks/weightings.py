@@ -70,7 +70,7 @@ def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]
         for count in counts:
             slices = slices_to_tune(base, organ, lesions, count)
             for name, weighting in WEIGHTINGS.items():
-                settings = TuningSettings(learning_rate=card.tuning_learning_rate, weighting=weighting)
+                settings = TuningSettings.of(card, weighting=weighting)
                 patches = Path(temporary) / f"patches{count}"
                 scan_and_labels = (network, images, organ, lesions, slices, settings)
                 head = tune(*scan_and_labels, base_prediction=found, patch_folder=patches)

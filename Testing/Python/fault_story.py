@@ -10,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +34,7 @@ from PatientSpecificTuningLib.engine.lesions import alignment
 from PatientSpecificTuningLib.engine.lesions import segmentation
 from PatientSpecificTuningLib.engine.network import model_folder
 from PatientSpecificTuningLib.engine.report import content as report_content
+from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.verdict import verdict
 from write_points import POINTS
 from write_points import Killed
@@ -153,8 +155,7 @@ class Story:
 
     def _make_quick(self, patch: pytest.MonkeyPatch) -> None:
         """What takes long and writes nothing is left out; the time is always the same."""
-        quick = functools.partial(fine_tuning.TuningSettings, patch_pool=5)
-        patch.setattr(fine_tuning, "TuningSettings", quick)
+        patch.setattr(fine_tuning, "TuningSettings", QuickSettings)
         standing_still = SimpleNamespace(monotonic=lambda: 0.0)
         for module in (fine_tuning, live_tuning, origins, review, segmentation):
             patch.setattr(module, "time", standing_still)
@@ -162,6 +163,13 @@ class Story:
             patch.setattr(module, "now", lambda: "2020-01-01T00:00:00+00:00")
         patch.setattr(alignment, "align", lambda *_, **__: sitk.Euler3DTransform())
         patch.setattr(model_folder, "load_model", functools.cache(model_folder.load_model))
+
+
+@dataclass(frozen=True)
+class QuickSettings(TuningSettings):
+    """Fine-tuning that looks at few patches."""
+
+    patch_pool: int | None = 5
 
 
 def _raised(step: Callable[[], object], kind: type[BaseException]) -> BaseException | None:

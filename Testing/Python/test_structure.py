@@ -35,7 +35,7 @@ FLOORS = (
     {"ground"},
 )
 # What every room may use.
-GROUND = {"errors", "progress"}
+GROUND = {"errors", "progress", "side_by_side"}
 MAY_LOAD_TORCH = {
     "engine/lesions/logit_moments.py",
     "engine/lesions/uncertainty.py",

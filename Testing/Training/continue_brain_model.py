@@ -49,7 +49,8 @@ CARD = ModelCard(
     name="Brain white matter lesions (FLAIR + T1)",
     missing_sequences=("T1",),
     class_weights=(1.0, 1.0),
-    tuning_learning_rate=3e-4,
+    tuning_learning_rate=1e-3,
+    tuning_base_slices=5.0,
     normalization=Normalization(method="tissue"),
 )
 

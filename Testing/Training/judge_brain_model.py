@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,17 +83,19 @@ class Plan:
 
     Attributes:
         slices: number of slices, None for all lesion slices of the half.
-        learning_rate: None as the card of the model says.
+        learning_rate, base_slices: None as the card of the model says.
     """
 
     slices: int | None
     iterations: int
     learning_rate: float | None
+    base_slices: float | None
 
     def settings(self, card: ModelCard) -> TuningSettings:
         """Settings of fine-tuning for a model."""
-        rate = card.tuning_learning_rate if self.learning_rate is None else self.learning_rate
-        return TuningSettings(iterations=self.iterations, learning_rate=rate)
+        chosen = {"learning_rate": self.learning_rate, "base_slices": self.base_slices}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return TuningSettings.of(card, iterations=self.iterations, **given)
 
 
 @dataclass(frozen=True)
@@ -203,6 +206,9 @@ def main() -> None:
         "--learning-rates", type=float, nargs="*", default=[None], help="by default as the model's card says"
     )
     parser.add_argument(
+        "--base-slices", type=float, nargs="*", default=[None], help="by default as the model's card says"
+    )
+    parser.add_argument(
         "--json", type=Path, help="folder for one file with the figures of each patient; what it has is kept"
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
@@ -212,7 +218,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.manual_seed(0)
-    plans = planned(options.slices, options.iterations, options.learning_rates)
+    plans = planned(options.slices, options.iterations, options.learning_rates, options.base_slices)
     folders = Folders(options.cache, options.features, options.outputs)
     results = {}
     for source in (*SOURCES, *MS3SEG):
@@ -238,16 +244,17 @@ def _known(file: Path | None, model: Path, plans: dict[str, Plan]) -> dict:
     return figures if same else {}
 
 
-def planned(counts: list[str], iterations: list[int], rates: list[float | None]) -> dict[str, Plan]:
+def planned(
+    counts: list[str], iterations: list[int], rates: list[float | None], counted: list[float | None]
+) -> dict[str, Plan]:
     """Every combination, named by what differs from the default settings."""
     plans: dict[str, Plan] = {}
-    for count in counts:
-        for number in iterations:
-            for rate in rates:
-                name = f"tuned, {count} slice(s)"
-                name += f", {number} iterations" if len(iterations) > 1 else ""
-                name += f", learning rate {rate:g}" if rate is not None and len(rates) > 1 else ""
-                plans[name] = Plan(None if count == "all" else int(count), number, rate)
+    for count, number, rate, base in product(counts, iterations, rates, counted):
+        name = f"tuned, {count} slice(s)"
+        name += f", {number} iterations" if len(iterations) > 1 else ""
+        name += f", learning rate {rate:g}" if rate is not None and len(rates) > 1 else ""
+        name += f", base as {base:g} slices" if base is not None and len(counted) > 1 else ""
+        plans[name] = Plan(None if count == "all" else int(count), number, rate, base)
     return plans
 
 

@@ -114,24 +114,20 @@ def _file(work: Path, name: str, count: int) -> Path:
     return work / f"{name}-{count}.npz"
 
 
-def _network(name: str, models: Path) -> tuple[DualPathwayNetwork, float]:
-    """Weights that did not learn from the patient, and the learning rate of the shipped model.
-
-    The shipped model has not learned from the pair with silver masks.
-    """
-    shipped = choose_model(None)
-    folder = shipped if name in {source.name for source in SILVER} else model_without(name, models)
-    return load_model(folder)[1], read_model_card(shipped).tuning_learning_rate
+def _network(name: str, models: Path) -> DualPathwayNetwork:
+    """Weights that did not learn from the patient; the shipped ones have not learned from the pair with silver masks."""
+    folder = choose_model(None) if name in {source.name for source in SILVER} else model_without(name, models)
+    return load_model(folder)[1]
 
 
 def _computed(source: Source, counts: list[int], data: Path, models: Path) -> Iterator[tuple[int, Trial]]:
-    network, learning_rate = _network(source.name, models)
+    network = _network(source.name, models)
     scan = read_corrected(source, data)
     examination = scan.training_examination(network.card)
     middle = _middle(examination.organ)
     images = examination.images[:, middle].astype(np.float32)
     organ, lesions = examination.organ[middle], examination.lesions[middle]
-    settings = TuningSettings(learning_rate=learning_rate)
+    settings = TuningSettings.of(read_model_card(choose_model(None)))
     even = organ.copy()
     even[1::2] = False
     with TemporaryDirectory() as name:

@@ -28,6 +28,7 @@ from .argument_types import slices
 from .review_arguments import review_arguments
 from .study_arguments import study_arguments
 from .study_verb import study
+from .train_arguments import train_arguments
 
 
 def build_parser(
@@ -64,7 +65,7 @@ def build_parser(
     )
     _evaluate(_verb(commands, "evaluate", verbs.evaluate, "compare a result with known lesions"))
     review_arguments(functools.partial(_verb, commands))
-    _train(_verb(commands, "train", verbs.train, "train a base model on annotated examinations"))
+    train_arguments(_verb(commands, "train", verbs.train, "train a base model on annotated examinations"))
     _demo(_verb(commands, "demo", verbs.demo, "run the whole method on the sample case or on your own scans"))
     _study(
         _verb(commands, "study", study, "run the paper's experiments on a cohort: tables, plots and a report")
@@ -253,6 +254,13 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         "--learning-rate", type=rate, help="learning rate of Adam, by default as --settings says"
     )
     command.add_argument(
+        "--base-slices",
+        type=float,
+        metavar="N",
+        help="the base CNN keeps as much weight in the patient-specific one as N corrected slices; 0 as in the paper, by"
+        " default as --settings says",
+    )
+    command.add_argument(
         "--weighting",
         choices=("none", "segmentation", "detection", "lesions"),
         default="none",
@@ -275,15 +283,17 @@ def _segment(command: argparse.ArgumentParser) -> None:
         type=prior,
         default=0.0,
         metavar="LOGIT",
-        help="by how much less evidence is needed where the baseline had a lesion, 0 to 3; hides no new lesion, but may"
+        help="by how much less evidence is needed where the baseline had a lesion, 0 to 4; hides no new lesion, but may"
         " keep one that has gone",
     )
     command.add_argument(
         "--new-lesion-prior",
         type=prior,
-        default=0.0,
+        default=None,
         metavar="LOGIT",
-        help="by how much less evidence is needed where the CNN is much surer of a lesion than at baseline, 0 to 3",
+        help="by how much less evidence is needed where the CNN is surer of a lesion than at baseline and the FLAIR is"
+        " brighter, both beyond what measuring again would show, 0 to 4; 0 leaves the baseline out (default: 4 where both"
+        " examinations have a FLAIR)",
     )
     _dropout(command)
 
@@ -300,49 +310,6 @@ def _evaluate(command: argparse.ArgumentParser) -> None:
         "--reference", type=Path, required=True, metavar="PATH", help="known lesions as a labelmap"
     )
     command.add_argument("--result", default="current", help="current, or the number of a result")
-
-
-def _train(command: argparse.ArgumentParser) -> None:
-    command.add_argument("output", type=Path, help="the model folder to write")
-    command.add_argument(
-        "--examinations",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="PATH",
-        help="folders with annotated scans, recognised by their names, or manifests of single examinations",
-    )
-    command.add_argument(
-        "--validation",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="PATH",
-        help="folders or manifests that are only judged",
-    )
-    command.add_argument(
-        "--match", default="", metavar="TEXT", help="only files whose path contains this text"
-    )
-    command.add_argument(
-        "--card", type=Path, help="folder of a model card to train for; by default FLAIR and T1"
-    )
-    command.add_argument("--start-from", type=Path, metavar="FOLDER", help="a model to go on from")
-    command.add_argument("--iterations", type=positive, default=10_000)
-    command.add_argument("--learning-rate", type=rate, default=1e-4)
-    command.add_argument("--schedule", choices=("constant", "one-cycle"), default="constant")
-    command.add_argument(
-        "--varied", action="store_true", help="strong augmentation instead of rotation alone"
-    )
-    command.add_argument(
-        "--device",
-        choices=("cpu", "cuda"),
-        default="cpu",
-        help="torchrun gives every process a GPU of its own",
-    )
-    command.add_argument(
-        "--bf16", action="store_true", help="bfloat16, where the processor is faster with it"
-    )
-    command.add_argument("--seed", type=number, default=0)
 
 
 def _demo(command: argparse.ArgumentParser) -> None:

@@ -239,6 +239,7 @@ def _tuning(options: Options) -> dict[str, Any]:
         "settings": options.settings,
         "iterations": options.iterations,
         "learning_rate": options.learning_rate,
+        "base_slices": options.base_slices,
         "weighting": None if options.weighting == "none" else options.weighting,
         "seed": options.seed,
     }

@@ -97,6 +97,7 @@ def tune(
     settings: str = DEFAULT,
     iterations: int = 100,
     learning_rate: float | None = None,
+    base_slices: float | None = None,
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
@@ -112,6 +113,8 @@ def tune(
         settings: "default", or "paper" for the paper's learning rate of 1e-4 and every pixel of patches that are
             rotated afresh, which takes minutes.
         learning_rate: of Adam, None as `settings` says; the default is the model card's.
+        base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices, None as
+            `settings` says; the default is the model card's.
         also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
             caller knows that they are of the same patient.
 
@@ -131,6 +134,7 @@ def tune(
         settings,
         iterations=iterations,
         learning_rate=learning_rate,
+        base_slices=base_slices,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,
@@ -151,9 +155,14 @@ def tune(
 
 
 def settings_of(
-    case: Case, named: str = DEFAULT, *, learning_rate: float | None = None, **given: Any
+    case: Case,
+    named: str = DEFAULT,
+    *,
+    learning_rate: float | None = None,
+    base_slices: float | None = None,
+    **given: Any,
 ) -> TuningSettings:
-    """Settings of fine-tuning by their name, but for what is given; the default learning rate is the model card's.
+    """Settings of fine-tuning by their name, but for what is given; by default the model card says what is None.
 
     Raises:
         InputError: there are no settings of this name, or they cannot be used.
@@ -161,15 +170,11 @@ def settings_of(
     if named not in NAMED_SETTINGS:
         message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
         raise InputError(message)
+    by_card = {"learning_rate": learning_rate, "base_slices": base_slices}
+    given |= {name: value for name, value in by_card.items() if value is not None}
     if named == AS_IN_PAPER:
-        given = {**EVERY_PIXEL, **given}
-    elif learning_rate is None:
-        learning_rate = read_model_card(model_of_case(case)).tuning_learning_rate
-    return (
-        TuningSettings(**given)
-        if learning_rate is None
-        else TuningSettings(learning_rate=learning_rate, **given)
-    )
+        return TuningSettings(**EVERY_PIXEL, **given)
+    return TuningSettings.of(read_model_card(model_of_case(case)), **given)
 
 
 def learned_head(

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 Progress = Callable[[str, float], None]
 """Called with the stage in words and the fraction of it that is done, from 0 to 1."""
+Seen = Callable[[int, NDArray[np.bool_]], None]
+"""Called with a slice of a scan and what the CNN finds on it, bool (Y, X), as soon as that is known."""
 
 
 def within(progress: Progress | None, prefix: str) -> Progress | None:

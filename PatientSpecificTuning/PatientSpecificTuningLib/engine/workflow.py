@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +26,21 @@ from .case.layout import case_exists
 from .case.layout import remove_unfinished
 from .case.preparation import KEPT_FROM
 from .case.preparation import Channels
+from .case.preparation import ExaminationInput
 from .case.preparation import Files
 from .case.preparation import PreparationOptions
 from .case.preparation import examination_inputs
 from .case.preparation import given_files
-from .case.preparation import preprocess_input
+from .case.preparation import preprocess_inputs
 from .case.preparation import record_of
 from .errors import InputError
 from .fine_tuning import prepare_tuning as prepare_tuning
 from .fine_tuning import tune as tune
 from .fine_tuning import tuned_number
+from .images.preprocessing import Preprocessed
 from .judging.evaluation import evaluate_result
 from .lesions.alignment import alignment_of
-from .lesions.baseline_prior import LesionPriors
+from .lesions.baseline_prior import priors_for
 from .lesions.change_evidence import ChangeSettings
 from .lesions.results import WITHOUT_DROPOUT
 from .lesions.results import Result
@@ -50,6 +53,7 @@ from .model.card import read_model_card
 from .network.model_choice import choose_model
 from .network.model_choice import model_identity
 from .network.model_choice import model_of_case
+from .network.prepared import SeenExamination
 from .network.prepared import open_examination
 from .network.prepared import write_examination
 from .origins import making_of
@@ -59,6 +63,9 @@ from .progress import within
 from .tuning.slice_proposal import PAPER
 from .tuning.slice_proposal import SliceProposal
 from .tuning.slice_proposal import propose_slices
+
+if TYPE_CHECKING:
+    from .network.network import DualPathwayNetwork
 
 
 def prepare(
@@ -77,6 +84,7 @@ def prepare(
     missing_sequence: str = "error",
     kept_from: float = KEPT_FROM,
     with_change: bool = True,
+    seen: SeenExamination | None = None,
     progress: Progress | None = None,
 ) -> Case:
     """Bring one or both examinations of a patient into a case folder, with features and base-model probability.
@@ -104,6 +112,7 @@ def prepare(
             as the paper does, and takes three times as long and as much space.
         with_change: also find how the examinations lie to each other, which only the table of change needs; here nobody
             waits for a click to take effect.
+        seen: told what the base CNN finds on each slice as soon as that is known, the middle of the baseline first.
 
     Raises:
         InputError: something cannot be used; the message says what and the way out.
@@ -130,16 +139,29 @@ def prepare(
     if known is not None and not inputs:
         return _completed(known, dates)
     card, network = load_model(model_folder)
-    done = [(s, preprocess_input(s, card, progress=within(progress, s.name))) for s in inputs]
+    done = preprocess_inputs(inputs, card, progress=progress)
     case = Case.create(Path(folder), model=identity)
-    for source, arrays in done:
-        with case.new_examination(source.name, record_of(source, arrays)) as files:
-            write_examination(files, arrays, network, kept_from, progress=within(progress, source.name))
+    for source, arrays in zip(inputs, done, strict=True):
+        _add_examination(case, source, arrays, network, seen, progress)
     if dates:
         case.set_dates(**dates)
     if with_change and len(case.examinations) == len(EXAMINATIONS):
         alignment_of(case, progress=within(progress, "both"))
     return case
+
+
+def _add_examination(
+    case: Case,
+    source: ExaminationInput,
+    arrays: Preprocessed,
+    network: DualPathwayNetwork,
+    seen: SeenExamination | None,
+    progress: Progress | None,
+) -> None:
+    told = None if seen is None else seen(source.name, arrays.working_grid)
+    report, kept_from = within(progress, source.name), source.options.kept_from
+    with case.new_examination(source.name, record_of(source, arrays)) as files:
+        write_examination(files, arrays, network, kept_from, seen=told, progress=report)
 
 
 def _completed(case: Case, dates: dict[str, date]) -> Case:
@@ -215,7 +237,7 @@ def segment(
     seed: int = 0,
     change: ChangeSettings | None = None,
     baseline_prior: float = 0.0,
-    new_lesion_prior: float = 0.0,
+    new_lesion_prior: float | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Find the lesions of an examination and write a result, which becomes the current one.
@@ -230,20 +252,18 @@ def segment(
         seed: seed of the dropout.
         change: what counts as change between the examinations; None is the default.
         baseline_prior: by how much the logit of the threshold is lower where the baseline had a lesion; 0 for none.
-        new_lesion_prior: the same where the logit has risen since the baseline beyond repeated measurement.
+        new_lesion_prior: the same where logit and brightness have risen since the baseline beyond repeated measurement;
+            None is what the model does best with, 0 is without.
 
     Raises:
         InputError: the examination is not prepared, there is no such tuned version, or a prior is asked for where
-            there is no baseline to compare with.
+            there is no baseline to compare with, or one of new lesions for a model that sees no image of bright lesions.
     """
     case = opened(case)
     require_dropout(repetitions, seed)
-    priors = LesionPriors(baseline_prior, new_lesion_prior)
+    priors = priors_for(case, examination, baseline_prior, new_lesion_prior)
     tuned, settings = tuned_number(case, weights), change or ChangeSettings()
     origin = origin_of_result(case, examination, tuned, settings, priors)
-    if priors and not origin["with_change"]:
-        message = "A prior from the baseline is for a follow-up whose baseline is in the case; leave it out."
-        raise InputError(message)
     # Lesions alone are those of any result, whatever its uncertainty.
     dropout = {"repetitions": repetitions, "seed": seed} if repetitions > 0 else {}
     if (number := case.made_before("results", {**origin, **dropout})) is not None:

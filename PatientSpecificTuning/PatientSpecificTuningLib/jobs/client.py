@@ -27,6 +27,7 @@ class _Request:
     onResult: Callable[[dict[str, Any]], None]
     onError: Callable[[Failure], None]
     onProgress: Callable[[str, float, float | None], None]
+    onPart: Callable[[dict[str, Any]], None]
     ahead: bool
 
 
@@ -65,6 +66,7 @@ class WorkerClient:
         onResult: Callable[[dict[str, Any]], None] = lambda result: None,
         onError: Callable[[Failure], None] = lambda failure: None,
         onProgress: Callable[[str, float, float | None], None] = lambda stage, fraction, remaining: None,
+        onPart: Callable[[dict[str, Any]], None] = lambda part: None,
         ahead: bool = False,
         newest: bool = False,
     ) -> int:
@@ -74,6 +76,7 @@ class WorkerClient:
         what is dropped is not called back. What is asked after `cancel` is served.
 
         Args:
+            onPart: called with parts of the outcome that are known before all of it is complete.
             ahead: work that will be needed later; it makes way for the next request that is not.
             newest: other work ahead makes way for this one, which is ahead as well but wanted first.
 
@@ -83,7 +86,9 @@ class WorkerClient:
         if newest or not ahead:
             self._makeWay()
         self._count += 1
-        self._waiting.append(_Request(self._count, verb, arguments, onResult, onError, onProgress, ahead))
+        self._waiting.append(
+            _Request(self._count, verb, arguments, onResult, onError, onProgress, onPart, ahead)
+        )
         self._next()
         return self._count
 
@@ -164,6 +169,8 @@ class WorkerClient:
         kind = message.get("type")
         if kind == messages.PROGRESS:
             _call(running.onProgress, message["stage"], message["fraction"], message["remaining_s"])
+        elif kind == messages.PART:
+            _call(running.onPart, message["part"])
         elif kind == messages.RESULT:
             self._running = None
             _call(running.onResult, message["result"])

@@ -7,7 +7,7 @@ from typing import Any
 
 # What the worker says; every other line on its output is a message of some library and belongs to the log.
 MARK = "@pst "
-PROGRESS, RESULT, ERROR = "progress", "result", "error"
+PROGRESS, PART, RESULT, ERROR = "progress", "part", "result", "error"
 INPUT, CANCELLED, MEMORY, MISSING, UNEXPECTED = "input", "cancelled", "memory", "missing", "unexpected"
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..engine import review
 from ..engine import workflow
 from ..engine.case.case import Case
 from ..engine.errors import InputError
+from ..engine.images.geometry import Grid
 from ..engine.network.device import describe_device
 from ..engine.progress import Progress
+from ..engine.progress import Seen
 from .memory import total_memory_gb
+from .seen_slices import SeenSlice
 from .torch_check import usable_torch
 
 Answer = dict[str, Any]
+Tell = Callable[[dict[str, Any]], None]
 
 
 def hello(progress: Progress) -> Answer:
@@ -35,10 +43,22 @@ def hello(progress: Progress) -> Answer:
     }
 
 
-def prepare(progress: Progress, folder: str, **options: Any) -> Answer:
-    """Bring both examinations into the case folder."""
+def prepare(progress: Progress, folder: str, *, tell: Tell | None = None, **options: Any) -> Answer:
+    """Bring both examinations into the case folder.
+
+    Args:
+        tell: told what the base CNN finds on each slice, a `SeenSlice`.
+    """
     usable_torch()
-    case = workflow.prepare(folder, **options, progress=progress)
+
+    def seen(examination: str, grid: Grid) -> Seen:
+        def told(position: int, lesions: NDArray[np.bool_]) -> None:
+            if tell is not None:
+                tell(SeenSlice(examination, grid, position, lesions).to_dict())
+
+        return told
+
+    case = workflow.prepare(folder, **options, seen=seen, progress=progress)
     notes = [note for record in case.examinations.values() for note in record.notes]
     return {"case": str(case.folder), "examinations": list(case.examinations), "notes": notes}
 
@@ -128,7 +148,7 @@ def export(progress: Progress, case: str, folder: str, number: str, images: list
     return dict(review.export(case, folder, number=number, images=images))
 
 
-VERBS = {
+VERBS: dict[str, Callable[..., Answer]] = {
     verb.__name__: verb
     for verb in (
         hello,
@@ -150,8 +170,15 @@ VERBS = {
 }
 
 
-def run(verb: str, arguments: dict[str, Any], progress: Progress) -> Answer:
+# Verbs that tell parts of their outcome before all of it is complete.
+TELLING = {prepare.__name__}
+
+
+def run(verb: str, arguments: dict[str, Any], progress: Progress, tell: Tell | None = None) -> Answer:
     """Run a verb.
+
+    Args:
+        tell: told the parts of its outcome, where the verb tells any.
 
     Raises:
         InputError: there is no such verb, or what it says.
@@ -161,4 +188,5 @@ def run(verb: str, arguments: dict[str, Any], progress: Progress) -> Answer:
             f"The worker does not know {verb!r}; panel and worker are of different versions, restart Slicer."
         )
         raise InputError(message)
-    return VERBS[verb](progress, **arguments)
+    told = {"tell": tell} if verb in TELLING else {}
+    return VERBS[verb](progress, **arguments, **told)

@@ -94,7 +94,12 @@ class Worker:
             report(stage, fraction)
 
         progress("Starting", 0.0)
-        return verbs.run(request["verb"], request["arguments"], progress)
+        return verbs.run(
+            request["verb"],
+            request["arguments"],
+            progress,
+            lambda part: self._say(number, messages.PART, part=part),
+        )
 
     def _say(self, number: int, message_type: str, **values: Any) -> None:
         with self._writing:

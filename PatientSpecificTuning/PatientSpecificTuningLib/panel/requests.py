@@ -6,7 +6,6 @@ import json
 import logging
 import traceback
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +63,22 @@ class Requests:
         self._showWaited(title)
         self._turns.take(steps)
 
-    def ask(self, title: str, verb: str, arguments: dict[str, Any], onAnswer: Answered = ignore) -> None:
+    def ask(
+        self,
+        title: str,
+        verb: str,
+        arguments: dict[str, Any],
+        onAnswer: Answered = ignore,
+        onPart: Answered = ignore,
+    ) -> None:
         """Ask for a step that the user waits for.
 
         Args:
             title: what the user reads while it runs.
+            onPart: told the parts of the answer that are known before all of it is complete.
         """
         self._showWaited(title)
-        self._request(title, verb, arguments, onAnswer, isAhead=False)
+        self._request(title, verb, arguments, onAnswer, onPart=onPart, isAhead=False)
 
     def askAhead(
         self,
@@ -89,7 +96,7 @@ class Requests:
             onFailure: called where it cannot be done; not where it made way for something else.
             isNewest: all other work ahead makes way, also an earlier one of the same kind, which is out of date.
         """
-        self._request(title, verb, arguments, onAnswer, onFailure, isAhead=True, isNewest=isNewest)
+        self._request(title, verb, arguments, onAnswer, onFailure=onFailure, isAhead=True, isNewest=isNewest)
 
     def cancel(self) -> None:
         """Stop what runs and what waits; what is complete is kept."""
@@ -155,18 +162,16 @@ class Requests:
         verb: str,
         arguments: dict[str, Any],
         onAnswer: Answered,
-        onFailure: Failed = ignore,
         *,
+        onPart: Answered = ignore,
+        onFailure: Failed = ignore,
         isAhead: bool,
         isNewest: bool = False,
     ) -> None:
         # What cannot be said in JSON must fail here, at the caller, and not in the worker.
         json.dumps(arguments)
-        scene = self._scene
 
         def answered(answer: dict[str, Any]) -> None:
-            if scene != self._scene:
-                return
             try:
                 onAnswer(answer)
             except Exception as error:
@@ -174,8 +179,6 @@ class Requests:
             self._ended()
 
         def failed(failure: str) -> None:
-            if scene != self._scene:
-                return
             self._cleanUp()
             if not isAhead:
                 # What is done here meanwhile would build on it.
@@ -185,23 +188,31 @@ class Requests:
                 onFailure(failure)
             self._ended()
 
+        def progressed(stage: str, fraction: float, secondsLeft: float | None) -> None:
+            # What makes way for a step that somebody waits for does not hide that step.
+            isUnasked = isAhead and not self.isBusy
+            self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
+
         self._client.request(
             verb,
             arguments,
-            onResult=answered,
-            onError=failed,
-            onProgress=partial(self._progressed, scene, title, isAhead),
+            onResult=self._inThisScene(answered),
+            onError=self._inThisScene(failed),
+            onProgress=self._inThisScene(progressed),
+            onPart=self._inThisScene(onPart),
             ahead=isAhead,
             newest=isNewest,
         )
 
-    def _progressed(
-        self, scene: int, title: str, isAhead: bool, stage: str, fraction: float, secondsLeft: float | None
-    ) -> None:
-        if scene == self._scene:
-            # What makes way for a step that somebody waits for does not hide that step.
-            isUnasked = isAhead and not self.isBusy
-            self._show(Running(progressText(title, stage), fraction, secondsLeft, isUnasked))
+    def _inThisScene(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """The same callback, but deaf once another scene is there."""
+        scene = self._scene
+
+        def heard(*values: Any) -> None:
+            if scene == self._scene:
+                callback(*values)
+
+        return heard
 
     def _sayFailure(self, error: Exception) -> None:
         if not isinstance(error, InputError):

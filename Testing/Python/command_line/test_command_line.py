@@ -27,7 +27,9 @@ Cli = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny", tuning_learning_rate=2e-3)
+    return write_tiny_model(
+        tmp_path_factory.mktemp("model") / "tiny", tuning_learning_rate=2e-3, tuning_base_slices=0.5
+    )
 
 
 @pytest.fixture
@@ -149,13 +151,19 @@ def test_running_a_verb_again_makes_nothing_twice(case: Path, cli: Cli) -> None:
     assert Case.open(case).current["tuned"] == "0002"
 
 
-def test_the_learning_rate_is_that_of_the_card_unless_one_is_given(case: Path, cli: Cli) -> None:
+def test_learning_rate_and_weight_of_the_base_cnn_are_those_of_the_card_unless_given(
+    case: Path, cli: Cli
+) -> None:
     assert cli("annotate", case, "--labels", case.parent / "patient" / "baseline_lesion_mask.nii.gz")[0] == 0
-    for rate in ((), ("--learning-rate", 0.5)):
-        assert cli("tune", case, "--iterations", 1, *rate, "--quiet")[0] == 0
+    for given in ((), ("--learning-rate", 0.5, "--base-slices", 0)):
+        assert cli("tune", case, "--iterations", 1, *given, "--quiet")[0] == 0
     opened = Case.open(case)
-    rates = [opened.version_info("tuned", n)["settings"]["learning_rate"] for n in ("0001", "0002")]
-    assert rates == [2e-3, 0.5]
+    made = [opened.version_info("tuned", n)["settings"] for n in ("0001", "0002")]
+    assert [settings["learning_rate"] for settings in made] == [2e-3, 0.5]
+    assert [settings["base_slices"] for settings in made] == [0.5, 0]
+    code, _, err = cli("tune", case, "--base-slices", -1)
+    assert code == 2
+    assert "the base CNN counts as much as" in err
 
 
 def test_the_papers_settings_are_kept_by_name(case: Path, cli: Cli) -> None:
@@ -164,6 +172,7 @@ def test_the_papers_settings_are_kept_by_name(case: Path, cli: Cli) -> None:
         assert cli("tune", case, "--settings", "paper", "--iterations", 1, *rate, "--quiet")[0] == 0
     made = [Case.open(case).version_info("tuned", number)["settings"] for number in ("0001", "0002")]
     assert [settings["learning_rate"] for settings in made] == [1e-4, 0.5]
+    assert [settings["base_slices"] for settings in made] == [0, 0]
     for settings in made:
         assert (
             settings["patch_pool"] is settings["pixels_per_iteration"] is settings["pixels_per_patch"] is None

@@ -11,15 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from patients import write_patient
 from patients import write_tiny_model
+from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.errors import Cancelled
 from PatientSpecificTuningLib.engine.errors import InputError
+from PatientSpecificTuningLib.engine.network.prepared import open_examination
 from PatientSpecificTuningLib.jobs import messages
 from PatientSpecificTuningLib.jobs import verbs
 from PatientSpecificTuningLib.jobs import worker
 from PatientSpecificTuningLib.jobs.explanations import explained
+from PatientSpecificTuningLib.jobs.seen_slices import SeenSlice
 
 SCRIPT = Path(worker.__file__)
 PATIENCE_S = 60
@@ -50,7 +54,8 @@ class RunningWorker:
             yield from self.reader.feed(line)[0]
 
     def answer(self, number: int) -> dict[str, Any]:
-        return next(m for m in self.messages() if m["id"] == number and m["type"] != messages.PROGRESS)
+        unfinished = (messages.PROGRESS, messages.PART)
+        return next(m for m in self.messages() if m["id"] == number and m["type"] not in unfinished)
 
     def end(self) -> int:
         """Close its input, as Slicer does when it quits, and wait for its exit code."""
@@ -122,6 +127,27 @@ def test_it_prepares_proposes_tunes_segments_and_removes_in_one_process(running,
     assert (segmented["result"], segmented["tuned"]) == ("0001", "0001")
     removed = running.answer(running.send("remove", case=case, kind="results", number="0001"))
     assert removed["result"] == {"left": []}
+
+
+def test_what_the_base_cnn_finds_is_told_slice_by_slice_from_the_middle_of_the_baseline(
+    running, patient
+) -> None:
+    number, parts = running.send("prepare", **patient), []
+    for message in running.messages():
+        if message["id"] == number and message["type"] == messages.PART:
+            parts.append(SeenSlice.from_dict(message["part"]))
+        elif message["id"] == number and message["type"] != messages.PROGRESS:
+            break
+    assert [(part.examination, part.position) for part in parts] == [
+        (examination, position) for examination in ("baseline", "followup") for position in (2, 1, 3, 0)
+    ]
+    case = Case.open(Path(patient["folder"]))
+    for part in parts:
+        prepared = open_examination(case, part.examination)
+        assert part.grid == prepared.record.working_grid
+        found = prepared.base_probability[part.position] >= 0.5
+        np.testing.assert_array_equal(part.lesions, found)
+    assert any(part.lesions.any() for part in parts)
 
 
 def test_hello_says_which_torch_and_which_device(running) -> None:

@@ -38,18 +38,20 @@ class FakeProcess:
 
 
 class Heard:
-    """The three callbacks of a request, remembered."""
+    """The callbacks of a request, remembered."""
 
     def __init__(self) -> None:
         self.results: list[dict] = []
         self.errors: list[str] = []
         self.progress: list[tuple] = []
+        self.parts: list[dict] = []
 
     def callbacks(self) -> dict:
         return {
             "onResult": self.results.append,
             "onError": self.errors.append,
             "onProgress": lambda *values: self.progress.append(values),
+            "onPart": self.parts.append,
         }
 
 
@@ -70,6 +72,13 @@ def client(processes) -> WorkerClient:
 @pytest.fixture
 def heard() -> Heard:
     return Heard()
+
+
+def test_parts_of_an_answer_are_heard_before_it_is_complete(client, processes, heard) -> None:
+    number = client.request("prepare", {}, **heard.callbacks())
+    processes[0].says(id=number, type="part", part={"position": 3})
+    processes[0].says(id=number - 1, type="part", part={"position": 4})
+    assert (heard.parts, heard.results, client.isBusy) == ([{"position": 3}], [], True)
 
 
 def test_nothing_is_started_before_the_first_request(client, processes) -> None:

@@ -35,7 +35,8 @@ class DirectClient:
         *,
         onResult=lambda answer: None,
         onError=lambda failure: None,
-        onProgress=lambda stage, part, remaining: None,
+        onProgress=lambda stage, fraction, remaining: None,
+        onPart=lambda part: None,
         ahead: bool = False,
         newest: bool = False,
     ) -> int:
@@ -47,7 +48,9 @@ class DirectClient:
         try:
             if self.failure and not ahead:
                 raise InputError(self.failure)
-            answer = verbs.run(verb, arguments, lambda stage, part: onProgress(stage, part, None))
+            answer = verbs.run(
+                verb, arguments, lambda stage, fraction: onProgress(stage, fraction, None), onPart
+            )
         except InputError as error:
             onError(str(error))
         else:

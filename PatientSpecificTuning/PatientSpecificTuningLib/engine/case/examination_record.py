@@ -23,6 +23,7 @@ class ExaminationRecord:
         settings: the options of the preparation.
         notes: sentences for the user, such as that the organ mask was estimated.
         kept_from: the least softmax of the base CNN at which a voxel's features are kept.
+        middle_first: whether the file of the features begins with the middle slice.
     """
 
     sequences: dict[str, ContentHash]
@@ -32,6 +33,7 @@ class ExaminationRecord:
     settings: dict[str, Any]
     notes: tuple[str, ...] = ()
     kept_from: float = 0.0
+    middle_first: bool = False
 
     def same_input(self, other: ExaminationRecord) -> bool:
         """Whether both were made from the same content with the same settings."""
@@ -53,6 +55,7 @@ class ExaminationRecord:
             "settings": self.settings,
             "notes": list(self.notes),
             "kept_from": self.kept_from,
+            "middle_first": self.middle_first,
         }
 
     @classmethod
@@ -72,8 +75,9 @@ class ExaminationRecord:
             user_grid=Grid.from_dict(values["user_grid"]),
             settings=json_values.fields(values["settings"], json_values.anything),
             notes=json_values.entries(values["notes"], json_values.text),
-            # Cases of earlier versions keep the features of every voxel of the organ.
+            # Cases of earlier versions keep the features of every voxel of the organ, from the first slice to the last.
             kept_from=json_values.number(values.get("kept_from", 0.0), 0, 1),
+            middle_first=json_values.truth(values.get("middle_first", False)),
         )
 
 

@@ -30,6 +30,9 @@ from ..images.volumes import read_sequence
 from ..model.card import ModelCard
 from ..model.card import Pathway
 from ..progress import Progress
+from ..progress import part
+from ..progress import within
+from ..side_by_side import side_by_side
 from .case import Case
 from .examination_record import ExaminationRecord
 
@@ -267,6 +270,25 @@ def preprocess_input(
     return _with_zeros(result, source, card)
 
 
+def preprocess_inputs(
+    sources: Sequence[ExaminationInput], card: ModelCard, *, progress: Progress | None = None
+) -> list[Preprocessed]:
+    """The same for several examinations at once, since registration and bias correction leave cores idle.
+
+    Raises:
+        InputError: a volume of any of them cannot be used.
+    """
+    if len(sources) == 1:
+        return [preprocess_input(sources[0], card, progress=within(progress, sources[0].name))]
+    steps = [
+        lambda report, source=source: preprocess_input(
+            source, card, progress=part(report, 0, 1, "Preprocessing")
+        )
+        for source in sources
+    ]
+    return side_by_side(steps, within(progress, "both"))
+
+
 def _channels_of(source: ExaminationInput, sequence: str) -> list[sitk.Image]:
     given = read_sequence(source.files.sequences[sequence], f"{source.name} {sequence}")
     return [given[number - 1] for number in source.volumes[sequence]]
@@ -297,4 +319,5 @@ def record_of(source: ExaminationInput, result: Preprocessed) -> ExaminationReco
         settings=source.settings,
         notes=tuple(result.notes),
         kept_from=source.options.kept_from,
+        middle_first=True,
     )

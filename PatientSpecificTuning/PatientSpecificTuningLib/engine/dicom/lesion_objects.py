@@ -116,7 +116,7 @@ def lesion_measurements(
         procedure_reported=codes.concept(codes.PROCEDURE),
         imaging_measurements=groups,
     )
-    return hd.sr.Comprehensive3DSR(
+    measurements = hd.sr.Comprehensive3DSR(
         evidence=[segmentation, *images],
         content=report,
         series_instance_uid=hd.UID(),
@@ -126,6 +126,19 @@ def lesion_measurements(
         manufacturer=MANUFACTURER,
         series_description=f"Lesion measurements, {made.cnn} (research only)",
     )
+    measurements.CodingSchemeIdentificationSequence = [_private_scheme()]
+    return measurements
+
+
+def _private_scheme() -> Dataset:
+    """Whose codes those of the private scheme are, so that a reader can tell them from another's of that name."""
+    from pydicom import Dataset
+
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator = codes.PRIVATE
+    scheme.CodingSchemeName = f"Codes of {MANUFACTURER}"
+    scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
+    return scheme
 
 
 def _group(

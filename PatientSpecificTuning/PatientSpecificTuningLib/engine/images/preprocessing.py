@@ -89,8 +89,9 @@ def preprocess_examination(
     if not correct:
         notes.append(f"The bias field of the {name} was not corrected.")
     corrected = corrected_sequences(card, motion_correction)
+    before, after = (part(progress, *ends) for ends in ((0.0, 0.5), (0.5 if corrected else 0.0, 1.0)))
     sequences = [
-        _motion_corrected(volumes, pathway, f"{name} {pathway.sequence}", mask_image, notes, progress)
+        _motion_corrected(volumes, pathway, f"{name} {pathway.sequence}", mask_image, notes, before)
         if pathway.sequence in corrected
         else volumes
         for volumes, pathway in zip(sequences, card.pathways, strict=True)
@@ -100,9 +101,9 @@ def preprocess_examination(
     for done, (volumes, pathway) in enumerate(zip(sequences, card.pathways, strict=True)):
         what, stage = f"{name} {pathway.sequence}", f"Preprocessing {pathway.sequence}"
         first, middle, last = ((done + share) / len(sequences) for share in (0, 0.6, 1))
-        if progress is not None:
-            progress(stage, first)
-        to_middle, to_last = part(progress, first, middle, stage), part(progress, middle, last, stage)
+        if after is not None:
+            after(stage, first)
+        to_middle, to_last = part(after, first, middle, stage), part(after, middle, last, stage)
         moving, method = volumes[pathway.key_index], registration or card.registration
         transform = _alignment(moving, fixed, mask_image, method, what, notes, to_middle)
         aligned = [resample(volume, grid, transform=transform) for volume in volumes]

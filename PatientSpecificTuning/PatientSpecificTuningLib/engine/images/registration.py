@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..errors import Cancelled
 from ..errors import InputError
 from ..model.card import REGISTRATIONS
 from ..progress import Progress
 from ..progress import part
-from ..progress import together
+from ..side_by_side import side_by_side
 from .geometry import Grid
 from .itk_progress import execute
 
@@ -150,30 +147,14 @@ def _searched(
     """What is found everywhere and, at the same time on another core, inside the widened mask."""
     if fixed_mask is None:
         return [_rigid(start, moving, fixed, None, progress)]
-    failed = Event()
-    everywhere, inside = together(progress or (lambda _stage, _fraction: None), 2)
     images = _own_copy(moving), _own_copy(fixed), _widened(fixed_mask)
-    with ThreadPoolExecutor(1) as beside:
-        other = beside.submit(_rigid, start, *images, _until(failed, inside))
-        try:
-            first = _rigid(start, moving, fixed, None, everywhere)
-        except BaseException:
-            failed.set()
-            raise
-        return [first, other.result()]
-
-
-def _until(failed: Event, progress: Progress | None) -> Progress:
-    """A callback that ends its step when the one beside it has failed or was cancelled."""
-
-    def report(stage: str, fraction: float) -> None:
-        if failed.is_set():
-            message = "The step beside this one ended early."
-            raise Cancelled(message)
-        if progress is not None:
-            progress(stage, fraction)
-
-    return report
+    return side_by_side(
+        [
+            lambda report: _rigid(start, moving, fixed, None, report),
+            lambda report: _rigid(start, *images, report),
+        ],
+        progress,
+    )
 
 
 def _own_copy(image: sitk.Image) -> sitk.Image:

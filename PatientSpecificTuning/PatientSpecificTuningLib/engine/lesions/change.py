@@ -15,6 +15,7 @@ from scipy import ndimage
 from ..files.tables import write_table
 from .change_evidence import ChangeSettings
 from .change_evidence import chance
+from .change_evidence import joint_excess
 from .change_evidence import logit_excess
 from .change_evidence import surface_mm2
 from .change_evidence import systematic_shift
@@ -27,6 +28,7 @@ CHANGES = ("new", "grown", "vanished", "shrunk", "stable")
 SURE_NEW, DOUBTFUL_NEW, SURE_LOST, DOUBTFUL_LOST = 1, 2, 3, 4
 ToWorld = Callable[[Sequence[float]], Sequence[float]]
 Mask = NDArray[np.bool_]
+Volume = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def find_change(
     places: Places,
     settings: ChangeSettings,
     *,
+    brightened: Volume | None = None,
     years: float | None = None,
 ) -> Change:
     """Match lesions across time and test every difference against what repeated measurement would show.
@@ -141,9 +144,10 @@ def find_change(
     Args:
         before: the baseline, brought onto the grid of the follow-up.
         after: the follow-up.
+        brightened: float32 (Z, Y, X), see `brightening`; None where the images do not show lesions as bright.
         years: between the examinations, None where it is not known.
     """
-    return _Comparison(before, after, places, settings, years).change()
+    return _Comparison(before, after, places, settings, brightened, years).change()
 
 
 def write_change_table(rows: Sequence[ChangeRow], path: Path) -> None:
@@ -160,15 +164,11 @@ class _Comparison:
         after: SeenLesions,
         places: Places,
         settings: ChangeSettings,
+        brightened: Volume | None,
         years: float | None,
     ) -> None:
-        self.before, self.after, self.places, self.settings, self.years = (
-            before,
-            after,
-            places,
-            settings,
-            years,
-        )
+        self.before, self.after, self.places, self.settings = before, after, places, settings
+        self.brightened, self.years = brightened, years
         self.reach = settings.reach(places.spacing)
         matching = match_across_time(before.labels, after.labels, self.reach, places.spacing)
         self.matches, self.successor = matching.matches, matching.successor
@@ -242,6 +242,7 @@ class _Comparison:
         pieces, count = ndimage.label(lesion & ~near, structure=EVERY_NEIGHBOUR)
         corner = [part.start for part in box]
         parts = []
+        sign = 1 if seen is self.after else -1
         for number in range(1, count + 1):
             piece = pieces == number
             excess = logit_excess(
@@ -252,8 +253,11 @@ class _Comparison:
                 other.logit_sd[box],
                 self.reach,
                 self.settings,
-                shift=self.shift if seen is self.after else -self.shift,
+                shift=sign * self.shift,
             )
+            if self.brightened is not None:
+                change = sign * float(self.brightened[box][piece].mean())
+                excess = joint_excess(excess, change, self.settings)
             volume = float(np.count_nonzero(piece) * np.prod(self.places.spacing))
             real = chance(excess, len(self.matches)) if volume >= self.settings.smallest_mm3 else 0.0
             parts.append(_Part(np.argwhere(piece) + corner, volume, real))

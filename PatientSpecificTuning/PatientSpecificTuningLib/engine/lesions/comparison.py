@@ -48,13 +48,15 @@ class Comparison:
         earlier: the baseline on the follow-up's user grid.
         organ_mask: bool (Z, Y, X) on the follow-up's working grid.
         logit_sd: standard deviation of the follow-up's lesion logit under dropout, float32 on its working grid.
-        settings: what counts as change.
+        brightened: float32 (Z, Y, X) on its user grid, see `brightening`; None where lesions are not bright.
+        settings: what counts as change, as `settings_for` gives it for this registration.
         dates: of both examinations, as far as they are known.
     """
 
     earlier: EarlierLesions
     organ_mask: NDArray[np.bool_]
     logit_sd: NDArray[np.float32]
+    brightened: NDArray[np.float32] | None
     settings: ChangeSettings
     dates: ExaminationDates
 
@@ -80,7 +82,7 @@ def write_comparison(
         InputError: the disk is full or the folder cannot be written to.
     """
     earlier, grid = comparison.earlier, grids[1]
-    settings = _settings_for(comparison.settings, earlier.alignment.quality)
+    settings = comparison.settings
     x, y, z = grid.spacing
     places = Places(
         (x, y, z),
@@ -88,7 +90,14 @@ def write_comparison(
         earlier.alignment.transform.TransformPoint,
     )
     later = _seen(labels, probability, grids, comparison)
-    change = find_change(earlier.seen, later, places, settings, years=comparison.dates.years)
+    change = find_change(
+        earlier.seen,
+        later,
+        places,
+        settings,
+        brightened=comparison.brightened,
+        years=comparison.dates.years,
+    )
     write_volume(grid.image(earlier.mask.astype(np.uint8)), folder / BASELINE_LESIONS)
     write_volume(grid.image(earlier.seen.labels), folder / BASELINE_LABELS)
     write_volume(grid.image(change.map), folder / CHANGE_MAP)
@@ -107,7 +116,7 @@ def write_comparison(
     }
 
 
-def _settings_for(settings: ChangeSettings, quality: RegistrationQuality) -> ChangeSettings:
+def settings_for(settings: ChangeSettings, quality: RegistrationQuality) -> ChangeSettings:
     """Where the examinations do not lie well on each other, borders may be as far off as the organ's edge."""
     if quality.good:
         return settings

@@ -17,11 +17,13 @@ from ..images.geometry import resample
 from ..images.geometry import resample_labelmap
 from ..model.card import ModelCard
 from ..network.device import on_best_device
+from ..network.prepared import PreparedExamination
 from ..network.prepared import open_examination
 from ..progress import Progress
 from ..progress import within
 from .alignment import Alignment
 from .alignment import alignment_of
+from .brightening import bright_channel
 from .change import SeenLesions
 from .lesions import binarize
 from .lesions import label_lesions
@@ -41,11 +43,14 @@ class EarlierLesions:
     Attributes:
         mask: bool (Z, Y, X), a voxel belongs to a lesion when at least half of it does.
         seen: labels, volumes, logits.
+        brightness: the image in which lesions are bright, float32 (Z, Y, X), nan where it shows no organ; None where the
+            model sees no such image.
         alignment: what brought them there.
     """
 
     mask: NDArray[np.bool_]
     seen: SeenLesions
+    brightness: NDArray[np.float32] | None
     alignment: Alignment
 
 
@@ -108,7 +113,28 @@ def earlier_lesions(
         logit_sd=moved[2],
         drawn=frozenset(int(number) for number in np.unique(labels[drawn]) if number > 0),
     )
-    return EarlierLesions(sitk.GetArrayFromImage(mask) > 0, seen, alignment)
+    bright = brightness_of(baseline, card, grid, alignment.transform)
+    return EarlierLesions(sitk.GetArrayFromImage(mask) > 0, seen, bright, alignment)
+
+
+def brightness_of(
+    examination: PreparedExamination, card: ModelCard, grid: Grid, transform: sitk.Transform | None = None
+) -> NDArray[np.float32] | None:
+    """The image of an examination in which lesions are bright, on a grid, float32 (Z, Y, X), nan outside the organ.
+
+    Args:
+        transform: from points of `grid` to points of the examination, None for identity.
+
+    Returns:
+        None where the model sees no such image.
+    """
+    channel = bright_channel(card)
+    if channel is None:
+        return None
+    own, organ = examination.record.working_grid, examination.organ_mask.astype(np.uint8)
+    image = resample(own.image(np.asarray(examination.images[channel])), grid, transform=transform)
+    known = sitk.GetArrayFromImage(resample_labelmap(own.image(organ), grid, transform)) > 0
+    return np.where(known, sitk.GetArrayFromImage(image), np.nan).astype(np.float32)
 
 
 def lesion_volumes(labels: NDArray[np.integer], grid: Grid) -> dict[int, float]:

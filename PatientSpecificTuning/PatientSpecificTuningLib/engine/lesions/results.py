@@ -123,7 +123,7 @@ def _check_additions(info: dict[str, Any]) -> None:
     """What results with a comparison say besides, and those of an earlier version do not."""
     for name in ("sure_change", "change_volumes"):
         json_values.fields(info.get(name) or {}, json_values.number_or_none)
-    for name in ("registration", "applied_change_settings", "versions"):
+    for name in ("registration", "applied_change_settings", "priors", "versions"):
         json_values.fields(info.get(name) or {}, json_values.anything)
     dates = json_values.fields(info.get("dates") or {}, json_values.anything)
     json_values.number_or_none(dates.get("years"))

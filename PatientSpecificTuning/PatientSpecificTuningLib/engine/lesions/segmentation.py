@@ -23,9 +23,12 @@ from ..progress import Progress
 from .baseline_prior import LesionPriors
 from .baseline_prior import local_threshold
 from .baseline_prior import risen
+from .brightening import brightening
 from .change_evidence import ChangeSettings
 from .comparison import Comparison
+from .comparison import settings_for
 from .earlier_lesions import EarlierLesions
+from .earlier_lesions import brightness_of
 from .earlier_lesions import earlier_lesions
 from .earlier_lesions import labels_on_grid
 from .earlier_lesions import lesion_logit
@@ -70,13 +73,26 @@ def segment_examination(
         write_result(folder, found, {**run, "seconds": time.monotonic() - start})
         return
     earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
-    threshold = _threshold(card, earlier, examination, probability, run)
+    settings = settings_for(ChangeSettings(**run["change_settings"]), earlier.alignment.quality)
+    brightened = _brightened(card, earlier, examination)
+    threshold = _threshold(card, earlier, examination, probability, brightened, settings, run["priors"])
     lesions = binarize(probability, organ, card.post_processing, threshold=threshold)
     segmentation = Segmentation(lesions, probability, *grids)
-    settings = ChangeSettings(**run["change_settings"])
-    comparison = Comparison(earlier, organ, deviation, settings, case.dates)
+    comparison = Comparison(earlier, organ, deviation, brightened, settings, case.dates)
     run = {**run, "seconds": time.monotonic() - start}
     write_result(folder, segmentation, run, comparison=comparison)
+
+
+def _brightened(
+    card: ModelCard, earlier: EarlierLesions, followup: PreparedExamination
+) -> NDArray[np.float32] | None:
+    """How much brighter the follow-up is on its user grid; None where the model sees no image of bright lesions."""
+    grid = followup.record.user_grid
+    later = brightness_of(followup, card, grid)
+    if later is None or earlier.brightness is None:
+        return None
+    x, y, z = grid.spacing
+    return brightening(earlier.brightness, later, (x, y, z))
 
 
 def _threshold(
@@ -84,16 +100,20 @@ def _threshold(
     earlier: EarlierLesions,
     followup: PreparedExamination,
     probability: NDArray[np.float32],
-    run: dict[str, Any],
+    brightened: NDArray[np.float32] | None,
+    settings: ChangeSettings,
+    asked: dict[str, float] | None,
 ) -> NDArray[np.float32] | None:
     """The threshold of every voxel of the working grid; None where the baseline is not asked."""
-    if run["priors"] is None:
+    if asked is None:
         return None
-    priors, grids = LesionPriors(**run["priors"]), (followup.record.working_grid, followup.record.user_grid)
+    priors, grids = LesionPriors(**asked), (followup.record.working_grid, followup.record.user_grid)
     x, y, z = grids[1].spacing
     logit = lesion_logit(sitk.GetArrayFromImage(return_to_user_grid(probability, *grids, labels=False)))
-    threshold, settings = card.post_processing.threshold, ChangeSettings(**run["change_settings"])
-    rise = risen(earlier.seen, logit, threshold, priors.risen, (x, y, z), settings)
+    threshold = card.post_processing.threshold
+    rise = np.zeros_like(earlier.mask)
+    if priors.risen and brightened is not None:
+        rise = risen(earlier.seen, logit, brightened, threshold, priors.risen, (x, y, z), settings)
     lesions, risen_tissue = (
         sitk.GetArrayFromImage(resample_labelmap(grids[1].image(mask.astype(np.uint8)), grids[0])) > 0
         for mask in (earlier.mask, rise)

@@ -94,6 +94,8 @@ class ModelCard:
             (paper, "Number of slices").
         class_weights: loss weight of background and of lesion pixels.
         tuning_learning_rate: of patient-specific fine-tuning where nobody says otherwise, 1e-4 in the paper.
+        tuning_base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices; 0
+            in the paper.
         results: figures reached on examinations that the judged weights had not seen.
     """
 
@@ -116,6 +118,7 @@ class ModelCard:
     post_processing: PostProcessing = PostProcessing()
     class_weights: tuple[float, float] = (1.0, 5.0)
     tuning_learning_rate: float = 1e-4
+    tuning_base_slices: float = 0.0
     training: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     licence: str = ""

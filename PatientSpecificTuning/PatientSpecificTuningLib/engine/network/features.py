@@ -50,10 +50,12 @@ class FeatureStore:
         kept: bool (Z, Y, X), those voxels; in C order they are counted from 0.
         words: (rows, feature maps), float32, uint16 holding the bits of bfloat16, or uint8 with scales before every
             slice.
+        order: all slices as the file holds them; None is from the first to the last.
     """
 
     kept: NDArray[np.bool_]
     words: NDArray[np.generic]
+    order: NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return int(self._firsts[-1])
@@ -97,14 +99,24 @@ class FeatureStore:
 
     @cached_property
     def _offsets(self) -> NDArray[np.intp]:
-        """How many rows of scales come before the voxels of every slice."""
-        return scale_rows(self.words.dtype) * np.cumsum(self.kept.any(axis=(1, 2)))
+        """How much further down the file the voxels of every slice are than they are counted."""
+        voxels = np.diff(self._firsts)
+        order = np.arange(len(voxels)) if self.order is None else self.order
+        rows = voxels + np.where(voxels > 0, scale_rows(self.words.dtype), 0)
+        starts = np.empty_like(voxels)
+        starts[order] = np.cumsum(rows[order]) - voxels[order]
+        return starts - self._firsts[:-1]
 
     def _decoded(self, position: int, rows: slice | NDArray[np.integer]) -> Tensor:
         words, wanted = self.words, scale_rows(self.words.dtype)
         end = self._firsts[position] + self._offsets[position]
         scales = np.array(words[end - wanted : end]) if wanted else None
         return decoded(np.array(words[rows]), scales)
+
+
+def middle_first(slices: int) -> NDArray[np.intp]:
+    """All slices of a volume from the middle, which a viewer shows first, to the outermost."""
+    return np.argsort(np.abs(np.arange(slices) - slices // 2), kind="stable")
 
 
 def rows_in_file(kept: NDArray[np.bool_], kind: np.dtype[Any]) -> int:
@@ -154,6 +166,7 @@ def compute_features(
     *,
     precision: str = "auto",
     device: str = "cpu",
+    order: NDArray[np.intp] | None = None,
     choose: Callable[[int, Tensor], NDArray[np.bool_]] | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -169,6 +182,7 @@ def compute_features(
         path: where the .npy file goes; see `FeatureStore` for what it holds.
         precision: "auto" computes in bfloat16 where the device has it and keeps bytes, "bfloat16" computes and keeps
             bfloat16, "float32" is exact.
+        order: all slices in the order of the work and of the file; None is from the first to the last.
         choose: says of every slice, by the features of its organ voxels (voxels, feature maps), which of them are
             kept, bool (voxels,); None keeps all.
 
@@ -183,7 +197,8 @@ def compute_features(
         raise InputError(message)
     trunk = FrozenTrunk(network, precision=precision, device=device)
     kind = KEPT_AS[precision]
-    slices = np.flatnonzero(organ_mask.any(axis=(1, 2)))
+    slices = np.arange(len(organ_mask)) if order is None else order
+    slices = slices[organ_mask[slices].any(axis=(1, 2))]
     kept = organ_mask.copy()
     with (
         replace_when_complete(Path(path), parents=False) as temporary,
@@ -208,7 +223,7 @@ def compute_features(
         writer.finish()
         file.seek(0)
         _write_header(file, kind, rows_in_file(kept, kind), trunk.maps)
-    return open_features(path, kept)
+    return open_features(path, kept, order)
 
 
 def _write_header(file: BinaryIO, kind: np.dtype[Any], rows: int, maps: int) -> None:
@@ -217,8 +232,11 @@ def _write_header(file: BinaryIO, kind: np.dtype[Any], rows: int, maps: int) -> 
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def open_features(path: Path, kept: NDArray[np.bool_]) -> FeatureStore:
+def open_features(path: Path, kept: NDArray[np.bool_], order: NDArray[np.intp] | None = None) -> FeatureStore:
     """Open stored features of these voxels of a scan, also those of an earlier version.
+
+    Args:
+        order: all slices as the file holds them, as they were computed.
 
     Raises:
         InputError: the file is missing, damaged or belongs to other voxels.
@@ -232,4 +250,4 @@ def open_features(path: Path, kept: NDArray[np.bool_]) -> FeatureStore:
         expected = int(np.count_nonzero(kept))
         message = f"The features in {path} do not belong to these {expected} voxels; prepare the scan again."
         raise InputError(message)
-    return FeatureStore(kept, words)
+    return FeatureStore(kept, words, order)

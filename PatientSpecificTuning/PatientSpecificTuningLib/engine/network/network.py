@@ -58,15 +58,19 @@ class Head(nn.Module):
 
     A 1 x 1 convolution is a matrix product over pixels, so the head takes any set of pixels, such as the voxels
     of an organ mask, and not only whole images.
+
+    Args:
+        units: hidden units; None as the card says.
     """
 
-    def __init__(self, card: ModelCard) -> None:
+    def __init__(self, card: ModelCard, units: int | None = None) -> None:
         super().__init__()
+        units = units or card.head_kernels
         self.dropout_before = nn.Dropout(card.dropout)
-        self.hidden = nn.Linear(card.feature_maps, card.head_kernels, bias=False)
-        self.normalization = nn.BatchNorm1d(card.head_kernels)
+        self.hidden = nn.Linear(card.feature_maps, units, bias=False)
+        self.normalization = nn.BatchNorm1d(units)
         self.dropout_after = nn.Dropout(card.dropout)
-        self.output = nn.Linear(card.head_kernels, 2)
+        self.output = nn.Linear(units, 2)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (..., feature maps) to logits (..., 2) of background and lesion."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..progress import Progress
+from ..progress import Seen
 from .features import FeatureStore
 from .features import compute_features
 from .folded_head import FoldedHead
@@ -44,6 +45,8 @@ def compute_with_probability(
     *,
     kept_from: float = 0.0,
     device: str = "cpu",
+    order: NDArray[np.intp] | None = None,
+    seen: Seen | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Keep the features of a scan, and find its lesion softmax by the base head, in one pass without reading them back.
@@ -53,6 +56,8 @@ def compute_with_probability(
         organ_mask: bool (Z, Y, X).
         path: where the features go, as `compute_features` says.
         kept_from: features are kept where the base softmax is at least this.
+        order: all slices in the order of the work, as `compute_features` says.
+        seen: told the lesions of each slice, before closing and opening, as soon as they are known.
 
     Returns:
         float32 (Z, Y, X), 0 outside the organ mask.
@@ -62,15 +67,20 @@ def compute_with_probability(
     """
     folded = FoldedHead(network.head, device=device)
     probability = np.zeros(organ_mask.shape, dtype=np.float32)
+    least = network.card.post_processing.threshold
 
     @torch.inference_mode()
     def choose(position: int, rows: Tensor) -> NDArray[np.bool_]:
         found = torch.sigmoid(folded.logit(folded.units(rows))).cpu().numpy()
         probability[position][organ_mask[position]] = found
+        if seen is not None:
+            seen(position, probability[position] >= least)
         possible: NDArray[np.bool_] = found >= kept_from
         return possible
 
-    compute_features(network, images, organ_mask, path, device=device, choose=choose, progress=progress)
+    compute_features(
+        network, images, organ_mask, path, device=device, order=order, choose=choose, progress=progress
+    )
     return probability
 
 

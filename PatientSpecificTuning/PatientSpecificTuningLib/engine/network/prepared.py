@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from ..case.examination_record import ExaminationRecord
 from ..errors import InputError
 from ..files.arrays import open_array
 from ..files.arrays import write_array
+from ..images.geometry import Grid
 from ..images.preprocessing import Preprocessed
 from ..images.volumes import read_labelmap
 from ..images.volumes import write_volume
 from ..progress import Progress
+from ..progress import Seen
 from .device import on_best_device
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ IMAGES, ORGAN_MASK, FEATURES, BASE_PROBABILITY = (
     "features.npy",
     "base_probability.npy",
 )
+
+SeenExamination = Callable[[str, Grid], Seen]
+"""Called with the name and the working grid of an examination; gives what is told of its slices."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,12 @@ class PreparedExamination:
 
     def features(self) -> FeatureStore:
         """The stored features of the organ voxels where a lesion is possible."""
+        from .features import middle_first
         from .features import open_features
 
         kept = self.organ_mask & (self.base_probability >= self.record.kept_from)
-        return open_features(self.folder / FEATURES, kept)
+        order = middle_first(len(kept)) if self.record.middle_first else None
+        return open_features(self.folder / FEATURES, kept, order)
 
 
 def write_examination(
@@ -64,16 +72,19 @@ def write_examination(
     network: DualPathwayNetwork,
     kept_from: float,
     *,
+    seen: Seen | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write images, organ mask, features and base-model probability; each file complete or not at all.
 
     Args:
         kept_from: features are kept where the base softmax is at least this.
+        seen: told what the base CNN finds on each slice as soon as it is known, the middle ones first.
 
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
+    from .features import middle_first
     from .prediction import compute_with_probability
 
     write_array(folder / IMAGES, prepared.images.astype(np.float32, copy=False))
@@ -82,7 +93,14 @@ def write_examination(
     def run(device: str) -> NDArray[np.float32]:
         scan = prepared.images, prepared.organ_mask
         return compute_with_probability(
-            network, *scan, folder / FEATURES, kept_from=kept_from, device=device, progress=progress
+            network,
+            *scan,
+            folder / FEATURES,
+            kept_from=kept_from,
+            device=device,
+            order=middle_first(len(prepared.organ_mask)),
+            seen=seen,
+            progress=progress,
         )
 
     write_array(folder / BASE_PROBABILITY, on_best_device(run))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save
@@ -25,17 +25,51 @@ PROVENANCE_NAME = "provenance.json"
 
 @dataclass(frozen=True)
 class TunedHead:
-    """What fine-tuning gives: the head's weights and how the loss went."""
+    """What fine-tuning gives: the head's weights, beside those of the base head or not, and how the loss went."""
 
     state: dict[str, Tensor]
     loss_history: list[float]
     trainable_parameters: int
 
 
+def beside_base(base: Head, state: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """One head whose logits are the weighted mean of those of the base head and of a tuned one.
+
+    Their hidden units lie side by side, so it is a head like any other, of twice the width. Such a mean keeps what the
+    base head knows of places that tuning saw nothing of (the output-space ensemble of Wortsman et al., Robust
+    fine-tuning of zero-shot models, CVPR 2022).
+
+    Args:
+        state: weights of the tuned head.
+        share: weight of the base head's logits, from 0 to below 1; 0 leaves the tuned head as it is.
+    """
+    if share == 0:
+        return state
+    own = base.state_dict()
+
+    def joined(name: str, tuned: Tensor) -> Tensor:
+        base_values = own[name].cpu()
+        if name == "output.weight":
+            return torch.cat([share * base_values, (1 - share) * tuned], dim=1)
+        if name == "output.bias":
+            return share * base_values + (1 - share) * tuned
+        return torch.cat([base_values, tuned]) if tuned.ndim else tuned
+
+    return {name: joined(name, values) for name, values in state.items()}
+
+
 def tuned_head(network: DualPathwayNetwork, tuned: TunedHead) -> Head:
     """The patient-specific head, in inference mode."""
-    head = copy.deepcopy(network.head).cpu()
-    head.load_state_dict(tuned.state)
+    return _head_of(network, tuned.state)
+
+
+def _head_of(network: DualPathwayNetwork, state: dict[str, Tensor]) -> Head:
+    units, width = len(state["hidden.weight"]), network.card.head_kernels
+    if units not in (width, 2 * width):
+        message = f"{units} hidden units"
+        raise ValueError(message)
+    head = Head(network.card, units)
+    head.load_state_dict(state)
     return head.eval()
 
 
@@ -62,14 +96,12 @@ def load_tuned_head(folder: Path, network: DualPathwayNetwork) -> Head:
         InputError: the weights are missing, damaged or belong to another model.
     """
     path = Path(folder) / HEAD_NAME
-    head = copy.deepcopy(network.head).cpu()
     try:
         state = load_file(path)
         if not all(bool(value.isfinite().all()) for value in state.values()):
             message = "NaN or infinite weights"
             raise ValueError(message)
-        head.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError, ValueError) as error:
+        return _head_of(network, state)
+    except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
         message = f"The tuned weights in {path} are damaged or belong to another model; tune again."
         raise InputError(message) from error
-    return head.eval()

@@ -53,6 +53,7 @@ def report_content(case: Case, result: Result) -> dict[str, Any]:
         "verdict_figures": verdict,
         "decision": None if folder is None else read_decision(folder),
         "settings": run.get("applied_change_settings") or {},
+        "priors": run.get("priors") or {},
         "made_from": _made_from(case, run),
         "tuning": None if tuned is None else _tuning_of(case, tuned),
     }

@@ -191,6 +191,7 @@ def _provenance(content: Mapping[str, Any]) -> dict[str, str]:
         "base model": f"{model['name']}, version {model['version']}, SHA-256 {model['sha256']}",
         "images (SHA-256)": _pairs({name: str(digest)[:16] for name, digest in made["images"].items()}),
         "what counts as sure": _pairs(content["settings"]),
+        "priors from the baseline (logit)": _pairs(content["priors"]) or "none",
         "made": f"{made['created']}, {made['device'] or 'device not recorded'}, {_seconds(made['seconds'])}",
         "versions": _pairs(made["versions"]) or "not recorded",
         "dropout repetitions": str(made["repetitions"]),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..model.card import ModelCard
 from ..network.patches import PATCH_SIZE
 from ..network.patches import Window
 from ..network.patches import corner_and_centre_windows
@@ -26,6 +27,7 @@ EVERY_PIXEL: dict[str, Any] = {"patch_pool": None, "pixels_per_patch": None, "pi
 WINDOWS_PER_SLICE = 5
 MOST_POOLED_PER_SLICE = 20
 MOST_ITERATIONS = 1_000_000
+MOST_BASE_SLICES = 1_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class TuningSettings:
     """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last five.
 
     Attributes:
+        base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices; 0 is
+            the paper's.
         weighting: None for the class weights of the model card, the paper's scheme for a task ("Weighting"), or
             "lesions", by which small lesions count for more.
         loss_area: "organ" counts only pixels of the organ mask, since the output is masked as well; "patch"
@@ -51,6 +55,7 @@ class TuningSettings:
     iterations: int = 100
     batch_size: int = 4
     learning_rate: float = 1e-4
+    base_slices: float = 0.0
     rotation_degrees: float = 45.0
     patch_size: int = PATCH_SIZE
     weighting: str | None = None
@@ -79,6 +84,8 @@ class TuningSettings:
             problem = f"the seed goes from 0 to {LARGEST_SEED} and iterations to {MOST_ITERATIONS}"
         elif not 0 < self.learning_rate < 1e6 or not 0 <= self.rotation_degrees <= 180:
             problem = "the learning rate must be above 0 and the rotation between 0 and 180 degrees"
+        elif not 0 <= self.base_slices <= MOST_BASE_SLICES:
+            problem = f"the base CNN counts as much as 0 to {MOST_BASE_SLICES} slices"
         elif self.weighting not in WEIGHTINGS:
             problem = f"the weighting {self.weighting!r} is not one of none, segmentation, detection, lesions"
         elif self.loss_area not in LOSS_AREAS:
@@ -86,6 +93,16 @@ class TuningSettings:
         if problem:
             message = f"The settings of fine-tuning cannot be used: {problem}."
             raise InputError(message)
+
+    @classmethod
+    def of(cls, card: ModelCard, **given: Any) -> TuningSettings:
+        """The settings that a model is tuned with, but for what is given."""
+        by_card = {"learning_rate": card.tuning_learning_rate, "base_slices": card.tuning_base_slices}
+        return cls(**{**by_card, **given})
+
+    def base_share(self, slices: int) -> float:
+        """Weight of the base CNN's logits in those of a CNN that was tuned on so many slices, from 0 to below 1."""
+        return self.base_slices / (self.base_slices + slices)
 
     def patches_per_slice(self, slices: int) -> int:
         """Number of different patches of each slice where so many slices are corrected, a multiple of five or less."""

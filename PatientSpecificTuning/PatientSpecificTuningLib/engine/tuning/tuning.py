@@ -19,6 +19,7 @@ from ..errors import InputError
 from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
 from ..network.tuned_head import TunedHead
+from ..network.tuned_head import beside_base
 from ..progress import Progress
 from .batches import TuningBatches
 from .head_trainer import HeadTrainer
@@ -56,7 +57,7 @@ def tune(
 
     The loss is categorical cross-entropy times each pixel's weight, averaged over the pixels. Batch
     normalisation keeps the base model's statistics and learns scale and shift only. On the CPU the same seed
-    gives the same weights.
+    gives the same weights. Where the settings give the base head a share, the head that comes back is the weighted mean of both.
 
     Args:
         images: float32 (channels, Z, Y, X), the preprocessed baseline.
@@ -93,7 +94,8 @@ def tune(
             trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
             if progress is not None:
                 progress("Fine-tuning", (iteration + 1) / settings.iterations)
-    tuned = TunedHead(trainer.state(), trainer.losses, trainer.parameters())
+    state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
+    tuned = TunedHead(state, trainer.losses, trainer.parameters())
     _require_finite(tuned, patch_folder)
     return tuned
 

@@ -13,6 +13,7 @@ from ...engine.errors import InputError
 from ...engine.model.card import ModelCard
 from ...engine.tuning.slice_proposal import SliceProposal
 from ...jobs.client import WorkerClient
+from ...jobs.seen_slices import SeenSlice
 from ..case_files import writeInputs
 from ..packages import ensurePackages
 from ..parameters import BY_MODEL
@@ -157,7 +158,13 @@ class ScanCommands(Session):
         inputs = yield from writeInputs(self._parameters, card, folder)
         if self.reader.caseFolder(self.facts) != folder:
             raise InputError(_("The images were changed while they were read; press Start again."))
-        self.requests.ask(title, "prepare", arguments | inputs, lambda answer: self._prepared(folder))
+        self.requests.ask(
+            title,
+            "prepare",
+            arguments | inputs,
+            lambda answer: self._prepared(folder),
+            lambda part: self.stage.showSeen(str(folder), SeenSlice.from_dict(part)),
+        )
 
     def cancel(self) -> None:
         """Stop what runs and what waits; what is complete is kept."""

@@ -9,6 +9,7 @@ import slicer
 from numpy.typing import NDArray
 
 from ...engine.images.geometry import Grid
+from ...jobs.seen_slices import SeenSlice
 from ..situation.facts import Facts
 from ..situation.places import axialPlane
 from ..situation.places import sliceAt
@@ -20,6 +21,7 @@ from ..situation.state import FOLLOWUP
 from ..situation.state import RESULT
 from ..situation.state import UNTOUCHED
 from ..situation.state import PanelState
+from .found_so_far import FoundSoFar
 from .overlays import Overlays
 from .place_marks import markPlaces
 from .segment_editor import SegmentEditor
@@ -39,6 +41,7 @@ class Stage:
         self._changed, self._unfinished = changed, unfinished
         self._views = Views(self._moved, changed)
         self._overlays = Overlays()
+        self._found = FoundSoFar()
         self._editor: SegmentEditor | None = None
         self._wantedSlice: int | None = None
         # The case whose slices are corrected now, whose slice was gone to already.
@@ -66,6 +69,7 @@ class Stage:
             self._editor.detach()
         self._views.release()
         self._overlays.forget()
+        self._found.clear()
         self._wantedSlice, self._lastSlice, self._grid, self._marked = None, None, None, ()
         self._opened = ""
 
@@ -118,8 +122,14 @@ class Stage:
         self._views.offsetTo(BASELINE, sliceCentre(grid, position))
         self._changed()
 
+    def showSeen(self, caseFolder: str, seen: SeenSlice) -> None:
+        """Show what the base CNN finds on a slice of a case that is still being prepared."""
+        self._found.take(caseFolder, seen)
+
     def follow(self, state: PanelState, facts: Facts) -> None:
         """Show what the state says; what is shown already is left alone."""
+        if state.isPrepared or state.running is None:
+            self._found.clear()
         if self.isEntered and self._views.layOut(state.views.layout):
             # Slicer takes long to make its views; what they show follows in the next turn.
             self._unfinished()
@@ -160,7 +170,11 @@ class Stage:
             image = facts.images.get(f"{examination}First")
             if volumeId and image is not None and image.grid is not None:
                 overlayId, opacity = over.get(examination, ("", 0.0))
-                shown[examination] = Shown(volumeId, axialPlane(image.grid).tobytes(), overlayId, opacity)
+                isSame = self._found.caseFolder == state.caseFolder
+                labelId = self._found.nodeId(examination) if isSame else ""
+                shown[examination] = Shown(
+                    volumeId, axialPlane(image.grid).tobytes(), overlayId, opacity, labelId
+                )
         return shown
 
     def _followEditor(self, state: PanelState) -> None:

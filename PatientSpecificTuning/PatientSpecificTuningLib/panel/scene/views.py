@@ -34,12 +34,14 @@ class Shown:
         volumeId: the background.
         plane: SliceToRAS (4, 4) as bytes of float64, in which its voxels are seen as they were acquired.
         overlayId: the foreground, empty without.
+        labelId: a labelmap whose outlines are drawn, empty without.
     """
 
     volumeId: str
     plane: bytes
     overlayId: str = ""
     overlayOpacity: float = 0.0
+    labelId: str = ""
 
 
 def sliceNodeId(examination: str) -> str:
@@ -217,7 +219,8 @@ class Views(VTKObservationMixin):
             composite.SetBackgroundVolumeID(shown.volumeId)
         # A mask that was just loaded would otherwise cover the image, in every view of Slicer.
         composite.SetDoPropagateVolumeSelection(False)
-        composite.SetLabelVolumeID(None)
+        composite.SetLabelVolumeID(shown.labelId or None)
+        node.SetUseLabelOutline(bool(shown.labelId))
         composite.SetForegroundVolumeID(shown.overlayId or None)
         composite.SetForegroundOpacity(shown.overlayOpacity)
         self._filled[examination] = key

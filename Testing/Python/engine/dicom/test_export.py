@@ -132,6 +132,8 @@ def test_the_report_read_back_has_the_measurements_of_every_lesion(case: Case, w
         probability = [m for m in group.get_measurements() if m.name.value == "mean-probability"]
         assert probability[0].value == pytest.approx(float(row["mean_probability"]))
         assert len(group.get_measurements(name=CodedConcept(*BASELINE_VOLUME))) == 1
+    (scheme,) = report.CodingSchemeIdentificationSequence
+    assert scheme.CodingSchemeDesignator == BASELINE_VOLUME[1]
     referenced = {
         image.ReferencedSOPInstanceUID
         for study in report.CurrentRequestedProcedureEvidenceSequence

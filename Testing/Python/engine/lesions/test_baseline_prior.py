@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import LARGEST_PRIOR
+from PatientSpecificTuningLib.engine.lesions.baseline_prior import RISEN_BRIGHTNESS
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import RISEN_LOGIT
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import LesionPriors
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import local_threshold
@@ -73,8 +74,11 @@ def follow_up(level: float, *, size: int = 3) -> np.ndarray:
     return logit
 
 
-def tissue(before: SeenLesions, after: np.ndarray) -> np.ndarray:
-    return risen(before, after, 0.5, 1.0, SPACING, ChangeSettings())
+BRIGHTER = np.full(SHAPE, RISEN_BRIGHTNESS, dtype=np.float32)
+
+
+def tissue(before: SeenLesions, after: np.ndarray, brightened: np.ndarray = BRIGHTER) -> np.ndarray:
+    return risen(before, after, brightened, 0.5, 1.0, SPACING, ChangeSettings())
 
 
 BEFORE = seen(np.full(SHAPE, -7.0, dtype=np.float32))
@@ -84,6 +88,14 @@ def test_tissue_has_risen_where_the_logit_is_far_above_the_baselines_and_nearly_
     after = follow_up(-0.8)
     assert np.array_equal(tissue(BEFORE, after), after > -1)
     assert not tissue(BEFORE, follow_up(-1.2)).any()
+
+
+def test_tissue_that_is_no_brighter_than_repeated_measurement_shows_has_not_risen() -> None:
+    brightened = BRIGHTER.copy()
+    brightened[:, :, 4:] -= 0.1
+    found = tissue(BEFORE, follow_up(-0.8), brightened)
+    assert found[1, 3, 3]
+    assert not found[:, :, 4:].any()
 
 
 def test_what_the_baseline_half_saw_within_the_error_of_the_border_has_not_risen() -> None:

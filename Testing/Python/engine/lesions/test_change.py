@@ -20,6 +20,7 @@ from PatientSpecificTuningLib.engine.lesions.change import SeenLesions
 from PatientSpecificTuningLib.engine.lesions.change import find_change
 from PatientSpecificTuningLib.engine.lesions.change import write_change_table
 from PatientSpecificTuningLib.engine.lesions.change_evidence import ChangeSettings
+from PatientSpecificTuningLib.engine.lesions.change_evidence import joint_excess
 from PatientSpecificTuningLib.engine.lesions.change_evidence import surface_mm2
 from PatientSpecificTuningLib.engine.lesions.earlier_lesions import lesion_volumes
 from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
@@ -139,6 +140,39 @@ def test_a_lesion_that_a_person_drew_and_no_cnn_saw_does_not_vanish_surely() -> 
     drawn = replace(seen(OLD), logit=np.full(SHAPE, -6.0, np.float32), drawn=frozenset({1}))
     (row,) = changes(drawn, seen())
     assert (row.change, row.sure) == ("vanished", 0)
+
+
+FAINT = (((5, 30, 30), 4.0),)
+
+
+def faint_change(brightness: float, *, lost: bool = False) -> tuple[str, int]:
+    """A lesion that one examination shows faintly and the other nearly, with what the images say of it."""
+    there = seen(*FAINT, certain=1.0)
+    nearly = of_logit(there.logit - 1.5)
+    before, after = (there, nearly) if lost else (nearly, there)
+    brightened = np.full(SHAPE, brightness, dtype=np.float32)
+    (row,) = find_change(before, after, PLACES, SETTINGS, brightened=brightened).rows
+    return row.change, row.sure
+
+
+@pytest.mark.parametrize(("lost", "name"), [(False, "new"), (True, "vanished")])
+def test_a_change_of_which_the_cnn_is_not_sure_is_sure_where_the_images_show_it(
+    lost: bool, name: str
+) -> None:
+    sign = -1 if lost else 1
+    assert faint_change(0.0, lost=lost) == (name, 0)
+    assert faint_change(6.0 * sign, lost=lost) == (name, 1)
+    assert faint_change(-6.0 * sign, lost=lost) == (name, 0)
+
+
+@given(st.floats(-5, 8), st.floats(-100, 100))
+@hypothesis_settings(deadline=None)
+def test_brightness_takes_nothing_away_and_is_no_lesion_on_its_own(
+    by_logit: float, brightness: float
+) -> None:
+    together = joint_excess(by_logit, brightness, SETTINGS)
+    assert together >= by_logit
+    assert together <= max(by_logit, 2.5 * by_logit)
 
 
 def test_the_more_lesions_are_looked_at_the_less_is_one_of_them_sure() -> None:

@@ -74,6 +74,32 @@ def test_only_chosen_voxels_are_kept_and_have_the_features_that_they_would_have_
     assert ((wanted - found).abs() <= (0.02 if precision == "auto" else 0) * wanted.max()).all()
 
 
+@pytest.mark.parametrize("precision", ["auto", "float32"])
+def test_in_another_order_of_the_slices_every_voxel_has_the_same_features(network, tmp_path, precision):
+    images, organ, _ = blob_examination()
+    organ[1] = False
+    order, worked = features.middle_first(len(organ)), []
+
+    def choose(position, rows):
+        worked.append(position)
+        return np.arange(len(rows)) % 3 > 0
+
+    usual = compute_features(network, images, organ, tmp_path / "a.npy", precision=precision, choose=choose)
+    worked.clear()
+    options = {"precision": precision, "choose": choose, "order": order}
+    compute_features(network, images, organ, tmp_path / "b.npy", **options)
+    assert worked == [z for z in order if z != 1]
+    found = open_features(tmp_path / "b.npy", usual.kept, order)
+    assert torch.equal(everything(found), everything(usual))
+    some = np.arange(0, len(usual), 7)
+    assert torch.equal(found.picked(some), usual.picked(some))
+
+
+@pytest.mark.parametrize(("slices", "order"), [(1, [0]), (4, [2, 1, 3, 0]), (5, [2, 1, 3, 0, 4])])
+def test_the_middle_slice_comes_first_and_the_outermost_last(slices, order):
+    assert features.middle_first(slices).tolist() == order
+
+
 def test_a_scan_on_which_no_lesion_is_possible_is_kept_as_nothing(network, tmp_path):
     images, organ, _ = blob_examination()
     nothing = np.zeros_like(organ)

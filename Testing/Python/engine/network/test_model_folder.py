@@ -84,6 +84,7 @@ def test_weights_with_nan_are_refused(saved):
         ({"registration": "affine"}, "registration"),
         ({"proposed_slices": 0}, "proposed slices, 0 is no whole number"),
         ({"tuning_learning_rate": 0}, "tuning learning rate, 0 is"),
+        ({"tuning_base_slices": -1}, "tuning base slices, -1 is"),
         (
             {"normalization": {"clip_percentiles": [0, 100], "shared_scale": True, "method": "x"}},
             "normalization, 'x' is none of",

@@ -72,6 +72,7 @@ def test_the_page_holds_everything_and_loads_nothing(case: Case, tmp_path: Path)
         "corrected slices",
         "SimpleITK",
         "learning rate",
+        "kept 0.0, risen 4.0",
     ):
         assert words in text
 

@@ -86,6 +86,34 @@ def test_same_seed_gives_the_same_weights_and_another_seed_does_not(network):
     assert not states_equal(first.state, other.state)
 
 
+def test_the_base_cnn_has_its_share_in_what_comes_back(network):
+    examination = blob_examination()
+    alone = tune(network, *examination, [0, 1], QUICK)
+    beside = tune(network, *examination, [0, 1], TuningSettings(**(vars(QUICK) | {"base_slices": 3})))
+    rows = torch.rand(20, network.card.feature_maps)
+    base, tuned, both = (
+        head(rows) for head in (network.head, tuned_head(network, alone), tuned_head(network, beside))
+    )
+    torch.testing.assert_close(both, 0.6 * base + 0.4 * tuned, atol=1e-5, rtol=1e-4)
+    assert (beside.loss_history, beside.trainable_parameters) == (
+        alone.loss_history,
+        alone.trainable_parameters,
+    )
+
+
+def test_the_more_slices_are_corrected_the_less_the_base_cnn_has_to_say():
+    settings = TuningSettings(base_slices=3)
+    shares = [settings.base_share(slices) for slices in (1, 2, 3, 27)]
+    assert shares == [0.75, 0.6, 0.5, 0.1]
+    assert TuningSettings().base_share(2) == 0
+
+
+@pytest.mark.parametrize("slices", [-0.1, 1e9, float("nan")])
+def test_a_weight_of_the_base_cnn_that_leaves_nothing_to_the_tuned_one_is_refused(slices):
+    with pytest.raises(InputError, match="the base CNN counts as much as"):
+        TuningSettings(base_slices=slices)
+
+
 def test_labels_on_slices_that_are_not_corrected_have_no_influence(network):
     images, organ, lesions = blob_examination()
     changed = lesions.copy()
