@@ -60,6 +60,13 @@ class PatientSpecificTuningStoryTest(StoryCase):
         logic.GetSliceBounds(bounds)
         return bounds[1] - bounds[0] <= 1.1 * view[0] and bounds[3] - bounds[2] <= 1.1 * view[1]
 
+    def _view_is_used(self, name: str) -> bool:
+        """Whether an image fills its view along one axis, so that it is not seen smaller than it could be."""
+        logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
+        view, bounds = logic.GetSliceNode().GetFieldOfView(), [0.0] * 6
+        logic.GetSliceBounds(bounds)
+        return min(view[0] / (bounds[1] - bounds[0]), view[1] / (bounds[3] - bounds[2])) < 1.05
+
     def _prepare(self) -> None:
         panel = self.panel
         with self.step("preparing says how far it is"):
@@ -124,7 +131,8 @@ class PatientSpecificTuningStoryTest(StoryCase):
         panel = self.panel
         with self.step("the result lies on the follow-up"):
             panel.wait_for(lambda: panel.state.review.versions[0].hasUncertainty, "uncertainty", 120)
-            self.assertTrue(panel.followup_view())
+            self.assertTrue(self._view_is_filled(panel.followup_view()))
+            self.assertTrue(self._view_is_used(panel.followup_view()))
             panel.ui.doubtfulButton.setChecked(True)
             self.assertEqual(len(panel.table("lesionTable")), len(panel.state.review.rows))
         with self.step("walking through the lesions by key"):

@@ -10,7 +10,7 @@ import qt
 import slicer
 
 MODULE = "PatientSpecificTuning"
-PATIENCE_S = 240
+PATIENCE_S, SECONDS_TO_DRAW = 240, 20
 SEQUENCES = {"First": "FLAIR", "Second": "T1"}
 OVERLAYS = ("outlines", "compared", "uncertainty")
 
@@ -102,14 +102,18 @@ class StoryPanel:
         Raises:
             AssertionError: it cannot.
         """
-        button = getattr(self.ui, name)
-        if not button.enabled:
-            message = f"{name} is disabled: {button.toolTip}; the panel says {self.said()!r}"
-            raise AssertionError(message)
+        button = self._ready(name)
         if not button.visible:
             message = f"{name} cannot be seen"
             raise AssertionError(message)
         button.click()
+
+    def _ready(self, name: str):
+        """A button, when it can be clicked: what changed a moment ago may still be read."""
+        button = getattr(self.ui, name)
+        what = f"{name} is enabled"
+        self.wait_for(lambda: button.enabled, what, SECONDS_TO_DRAW)
+        return button
 
     def click(self, name: str) -> None:
         """Click a button by mouse events, as a hand does: only what can be seen and is not covered is hit.
@@ -117,7 +121,7 @@ class StoryPanel:
         Raises:
             AssertionError: something else is in the place of the button, or it cannot be clicked.
         """
-        button = getattr(self.ui, name)
+        button = self._ready(name)
         middle = qt.QPoint(button.width // 2, button.height // 2)
         hit = slicer.app.widgetAt(button.mapToGlobal(middle))
         if hit != button or not button.enabled:
@@ -202,13 +206,24 @@ class StoryPanel:
         return self._viewOf(self.state.followup.shownId)
 
     def _viewOf(self, identifier: str) -> str:
+        found: list[str] = []
+
+        def isShown() -> bool:
+            found[:] = self._viewsOf(identifier)
+            return bool(found)
+
+        # Views are laid out and filled in turns of their own.
+        self.wait_for(isShown, f"a view shows {identifier}", SECONDS_TO_DRAW)
+        return found[0]
+
+    def _viewsOf(self, identifier: str) -> list[str]:
         manager = slicer.app.layoutManager()
-        for name in manager.sliceViewNames():
-            logic = manager.sliceWidget(name).sliceLogic()
-            if logic.GetSliceCompositeNode().GetBackgroundVolumeID() == identifier:
-                return name
-        message = f"no view shows {identifier}; the views show {self.backgrounds()}"
-        raise AssertionError(message)
+        logics = {name: manager.sliceWidget(name).sliceLogic() for name in manager.sliceViewNames()}
+        return [
+            name
+            for name, logic in logics.items()
+            if logic.GetSliceCompositeNode().GetBackgroundVolumeID() == identifier
+        ]
 
     # What is seen -----------------------------------------------------------------------------------------------
 

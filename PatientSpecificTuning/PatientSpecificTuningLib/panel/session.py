@@ -49,11 +49,12 @@ class Session(VTKObservationMixin):
         self.requests.logged.connect(self.logged)
         self._facts, self._state = Facts(), PanelState()
         self._isDirty, self._isRefreshing, self._wasStopped = True, False, False
+        self._isFollowing = False
         self._message, self.selectedLesion, self.device = Message(), "", ""
         self.isAligning = False
         self.reader = FactReader()
         self._soon = _timer(0, self._lookInTurns)
-        self._showMore = _timer(0, self._followNow)
+        self._showMore = _timer(0, self._followFurther)
         self.stage = Stage(self.changed, self._showMore.start)
         self._afterStroke = _timer(MILLISECONDS_AFTER_STROKE, self.changed)
         self._watched: tuple = ()
@@ -210,12 +211,26 @@ class Session(VTKObservationMixin):
         self._facts, self._state = facts, state
         self.requests.keepLogIn(Path(state.caseFolder) if state.caseFolder else None)
         self._watchNodes()
-        self.stage.follow(state, facts)
+        self._follow(state, facts)
 
-    def _followNow(self) -> None:
+    def _follow(self, state: PanelState, facts: Facts) -> None:
+        """Let the scene follow; the nodes that come and go by that change nothing of what is so."""
+        self._showMore.stop()
+        self._isFollowing = True
+        try:
+            self.stage.follow(state, facts)
+        finally:
+            self._isFollowing = False
+
+    def _followFurther(self) -> None:
         """Let the scene follow further; where something changed since, looking again does it."""
         if not self._isDirty and not self._isRefreshing:
-            self.guarded(self.stage.follow)(self._state, self._facts)
+            self.guarded(self._follow)(self._state, self._facts)
+
+    def _nodesChanged(self, caller, event) -> None:
+        del caller, event
+        if not self._isFollowing:
+            self.changed()
 
     def _read(self) -> Facts:
         facts = self.reader.read(self._parameters, self.stage)
@@ -243,8 +258,8 @@ class Session(VTKObservationMixin):
         self._watched = ()
         scene, modified = slicer.mrmlScene, vtk.vtkCommand.ModifiedEvent
         self.addObserver(self._parameters.parameterNode, modified, self.changed)
-        self.addObserver(scene, scene.NodeAddedEvent, self.changed)
-        self.addObserver(scene, scene.NodeRemovedEvent, self.changed)
+        self.addObserver(scene, scene.NodeAddedEvent, self._nodesChanged)
+        self.addObserver(scene, scene.NodeRemovedEvent, self._nodesChanged)
 
     def _watchNodes(self) -> None:
         """Hear of voxels, places and strokes of exactly the nodes that are chosen now."""

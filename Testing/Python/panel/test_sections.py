@@ -242,3 +242,26 @@ def test_a_failure_stays_in_sight_in_every_step(drawn: DrawnPanel) -> None:
         drawn.draw(dataclasses.replace(state, message=Message("The disk is full.", FAILURE)))
         assert drawn.ui.messageLabel.text == "The disk is full."
         assert not drawn.ui.messageIcon.isHidden()
+
+
+def test_columns_are_measured_once_however_many_cells_change(
+    drawn: DrawnPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import qt
+    from PatientSpecificTuningLib.panel.sections import lesion_table
+
+    header, columns = drawn.ui.lesionTable.horizontalHeader(), range(6)
+    before = [header.sectionResizeMode(column) for column in columns]
+    assert qt.QHeaderView.ResizeToContents in before
+    while_changed, real = set(), lesion_table.setCell
+
+    def changed(*arguments: Any) -> None:
+        while_changed.update(header.sectionResizeMode(column) for column in columns)
+        real(*arguments)
+
+    monkeypatch.setattr(lesion_table, "setCell", changed)
+    for larger in (0.0, 1.0):
+        rows = tuple(_lesion(str(i), "new", None, i + larger) for i in range(20))
+        drawn.draw(dataclasses.replace(REVIEWING, review=dataclasses.replace(REVIEWING.review, rows=rows)))
+    assert while_changed == {qt.QHeaderView.Fixed}
+    assert [header.sectionResizeMode(column) for column in columns] == before

@@ -18,11 +18,12 @@ from slicer.util import VTKObservationMixin
 from ..situation.state import BASELINE
 from ..situation.state import FOLLOWUP
 from ..situation.state import Place
+from .layouts import LAYOUTS
+from .layouts import VIEW_NAMES
+from .layouts import arrange
+from .layouts import layoutNode
 
-VIEW_NAMES = {BASELINE: "Baseline", FOLLOWUP: "Followup"}
 MILLISECONDS_TO_SETTLE, LATER_MILLISECONDS = 100, 500
-LAYOUTS = {"both": 501, BASELINE: 502, FOLLOWUP: 503}
-_LABELS = {BASELINE: ("B", "#4C9BE8"), FOLLOWUP: ("F", "#E8A24C")}
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,14 @@ class Views(VTKObservationMixin):
 
     def release(self) -> None:
         """Give the user's layout back, unless another was chosen since."""
-        node = _layoutNode()
+        node = layoutNode()
         if (
             node is not None
             and self._usersLayout is not None
             and node.GetViewArrangement() in LAYOUTS.values()
         ):
             node.SetViewArrangement(self._usersLayout)
-        self._usersLayout, self._layout = None, ""
+        self._usersLayout, self._layout, self._isNew = None, "", False
         self._filled.clear()
         self._fitted.clear()
         self._wanted.clear()
@@ -114,7 +115,7 @@ class Views(VTKObservationMixin):
     @property
     def isUsersLayout(self) -> bool:
         """Whether the user chose another layout than ours while the module is shown."""
-        node = _layoutNode()
+        node = layoutNode()
         return bool(self._layout) and node is not None and node.GetViewArrangement() not in LAYOUTS.values()
 
     def takeBack(self) -> None:
@@ -132,10 +133,10 @@ class Views(VTKObservationMixin):
         Returns:
             whether anything was laid out.
         """
-        if not self.isEntered or _layoutNode() is None or not layout or layout == self._layout:
+        if not self.isEntered or layoutNode() is None or not layout or layout == self._layout:
             return False
-        self._layOut(layout)
         self._isNew = True
+        self._layOut(layout)
         return True
 
     def show(self, layout: str, shown: dict[str, Shown], toBaseline: NDArray[np.float64] | None) -> None:
@@ -145,7 +146,7 @@ class Views(VTKObservationMixin):
             layout: as it was laid out; "" gives the user's layout back.
             toBaseline: 4 x 4, brings places of the follow-up to the baseline, RAS mm; None while that is unknown.
         """
-        if not self.isEntered or _layoutNode() is None:
+        if not self.isEntered or layoutNode() is None:
             return
         self._toBaseline = toBaseline
         if not layout:
@@ -191,18 +192,11 @@ class Views(VTKObservationMixin):
         return tuple(matrix.GetElement(i, 3) for i in range(3))
 
     def _layOut(self, layout: str) -> None:
-        node = _layoutNode()
+        node = layoutNode()
         if node.GetViewArrangement() not in LAYOUTS.values():
             self._usersLayout = node.GetViewArrangement()
-        identifier, description = LAYOUTS[layout], _description(layout)
-        # Otherwise all views would be laid out twice.
-        with slicer.util.NodeModify(node):
-            if node.IsLayoutDescription(identifier):
-                node.SetLayoutDescription(identifier, description)
-            else:
-                node.AddLayoutDescription(identifier, description)
-            node.SetViewArrangement(identifier)
         self._layout = layout
+        arrange(node, layout)
 
     def _isVisible(self, examination: str) -> bool:
         return self._layout in ("both", examination) and not self.isUsersLayout
@@ -216,8 +210,9 @@ class Views(VTKObservationMixin):
         if composite is None or node is None:
             return
         # They are made and filled anew, and Slicer cannot read the plane of an oblique one back.
-        node.SetSaveWithScene(False)
-        composite.SetSaveWithScene(False)
+        for made in (node, composite):
+            if made.GetSaveWithScene():
+                made.SetSaveWithScene(False)
         key = (shown.volumeId, self._isMapped(examination))
         earlier = self._filled.get(examination)
         if composite.GetBackgroundVolumeID() != shown.volumeId:
@@ -260,13 +255,11 @@ class Views(VTKObservationMixin):
         if node is None or self._isMapped(examination):
             return
         plane = np.frombuffer(shown.plane).reshape(4, 4)
-        # Told at once, so that the view is drawn, and the other one brought to the same place, once.
-        with slicer.util.NodeModify(node):
-            node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
-            node.UpdateMatrices()
-            self._fit(examination, keepsPlace=False)
-            if place is not None:
-                node.JumpSliceByOffsetting(*place)
+        node.GetSliceToRAS().DeepCopy(slicer.util.vtkMatrixFromArray(plane))
+        node.UpdateMatrices()
+        self._fit(examination, keepsPlace=False)
+        if place is not None:
+            node.JumpSliceByOffsetting(*place)
 
     def _fit(self, examination: str, *, keepsPlace: bool) -> None:
         """Let the whole volume be seen; only a view that changed is fitted."""
@@ -276,10 +269,10 @@ class Views(VTKObservationMixin):
             return
         node = _sliceNode(examination)
         before = _middle(node)
-        with slicer.util.NodeModify(node):
-            widget.sliceLogic().FitSliceToBackground()
-            if keepsPlace:
-                node.JumpSliceByOffsetting(*before)
+        # Slicer fits by what it heard of the view last, so its events must not be held back here.
+        widget.sliceLogic().FitSliceToBackground()
+        if keepsPlace:
+            node.JumpSliceByOffsetting(*before)
         self._fitted.add(examination)
         self._sizes[examination] = tuple(node.GetDimensions())
 
@@ -291,7 +284,7 @@ class Views(VTKObservationMixin):
             node = _sliceNode(examination)
             if node is not None:
                 self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._sliceMoved)
-        self.addObserver(_layoutNode(), vtk.vtkCommand.ModifiedEvent, self._layoutModified)
+        self.addObserver(layoutNode(), vtk.vtkCommand.ModifiedEvent, self._layoutModified)
 
     def _layoutModified(self, caller, event) -> None:
         del caller, event
@@ -299,7 +292,8 @@ class Views(VTKObservationMixin):
 
     def _sliceMoved(self, caller, event) -> None:
         del event
-        if self._isFollowing:
+        # What a new layout does to a view that is not filled yet is nobody's move.
+        if self._isFollowing or self._isNew:
             return
         examination = next(e for e, name in VIEW_NAMES.items() if caller.GetLayoutName() == name)
         # Of two views that belong together the follow-up's leads when they get another size.
@@ -387,22 +381,6 @@ def _middle(node) -> Place:
     return tuple(matrix.GetElement(i, 3) for i in range(3))
 
 
-def _description(layout: str) -> str:
-    shown = VIEW_NAMES if layout == "both" else (layout,)
-    items = "".join(_item(examination) for examination in shown)
-    return f'<layout type="horizontal" split="true">{items}</layout>'
-
-
-def _item(examination: str) -> str:
-    label, color = _LABELS[examination]
-    return (
-        f'<item splitSize="500"><view class="vtkMRMLSliceNode" singletontag="{VIEW_NAMES[examination]}">'
-        '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">{label}</property>'
-        f'<property name="viewcolor" action="default">{color}</property></view></item>'
-    )
-
-
 def _sliceNode(examination: str):
     return slicer.mrmlScene.GetNodeByID(sliceNodeId(examination))
 
@@ -410,9 +388,3 @@ def _sliceNode(examination: str):
 def _compositeNode(examination: str):
     composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     return next((n for n in composites if n.GetLayoutName() == VIEW_NAMES[examination]), None)
-
-
-def _layoutNode():
-    if slicer.app.layoutManager() is None:
-        return None
-    return slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")

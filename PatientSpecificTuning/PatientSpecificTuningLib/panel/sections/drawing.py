@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 
 import qt
@@ -66,6 +68,20 @@ def prepareTable(table, titles: list[str], stretched: int) -> None:
         )
 
 
+@contextmanager
+def changedAtOnce(table) -> Iterator[None]:
+    """Cells change, and the columns are measured once behind them; Qt would measure them all after each cell."""
+    header, columns = table.horizontalHeader(), range(table.columnCount)
+    modes = [header.sectionResizeMode(column) for column in columns]
+    for column in columns:
+        header.setSectionResizeMode(column, qt.QHeaderView.Fixed)
+    try:
+        yield
+    finally:
+        for column in columns:
+            header.setSectionResizeMode(column, modes[column])
+
+
 def setCell(table, row: int, column: int, text: str, color: str = "") -> None:
     """Show a text in a cell, made where there is none yet."""
     item = table.item(row, column)
@@ -78,5 +94,4 @@ def setCell(table, row: int, column: int, text: str, color: str = "") -> None:
     if color:
         item.setForeground(qt.QBrush(qt.QColor(color)))
     if isNew:
-        # Last, since the table measures its columns after every change of an item that is in it.
         table.setItem(row, column, item)

@@ -8,6 +8,7 @@ from slicer.i18n import tr as _
 from ..situation.lesion_rows import changeTitle
 from ..situation.state import LesionRow
 from ..situation.state import PanelState
+from .drawing import changedAtOnce
 from .drawing import fillSelector
 from .drawing import plainTip
 from .drawing import prepareTable
@@ -78,12 +79,16 @@ class LesionTable:
         self._offerDoubtful(len(doubtful))
         self._rows = sure + doubtful if self.ui.doubtfulButton.checked else sure
         self._isDrawing = True
+        with changedAtOnce(self.table):
+            self._drawRows()
+        self._isDrawing = False
+
+    def _drawRows(self) -> None:
         self.table.setRowCount(len(self._rows))
         for i, row in enumerate(self._rows):
             for column, text in enumerate(_cells(row)):
                 setCell(self.table, i, column, text, _color(row, column))
             self.table.item(i, 1).setToolTip(plainTip(_howSure(row)))
-        self._isDrawing = False
 
     def _offerDoubtful(self, count: int) -> None:
         """One button stands for the doubtful changes until it is pressed."""

@@ -9,6 +9,7 @@ from ..situation.state import CORRECTED
 from ..situation.state import IN_PROGRESS
 from ..situation.state import PanelState
 from ..situation.state import SliceRow
+from .drawing import changedAtOnce
 from .drawing import prepareTable
 from .drawing import setCell
 
@@ -34,7 +35,8 @@ class SliceList:
         self._isDrawing = True
         if self._rows != state.corrections.rows:
             self._rows = state.corrections.rows
-            self._fill()
+            with changedAtOnce(self.table):
+                self._fill()
         shown = next((i for i, row in enumerate(self._rows) if row.isShown), -1)
         if self.table.currentRow() != shown:
             self.table.setCurrentCell(shown, 0 if shown >= 0 else -1)

@@ -24,6 +24,7 @@ from ...engine.images.transform_file import read_transform
 from ...engine.judging.evaluation import EVALUATION
 from ...engine.lesions.alignment import QUALITY
 from ...engine.lesions.alignment import TRANSFORM
+from ...engine.lesions.results import DETECTIONS
 from ...engine.live_files import LiveTuning
 from ...engine.live_files import read_live
 from ...engine.network.prepared import BASE_PROBABILITY
@@ -101,6 +102,7 @@ class CaseReader:
             reference=self._once(folder / JUDGED_AGAINST, _text) or "",
             verdict=self._json(tuned / VERDICT),
             decision=self._json(tuned / DECISION),
+            hasDetections=(folder / DETECTIONS).is_file(),
         )
 
     def _proposals(self, case: Case, settings: Settings) -> tuple[SliceProposal, ...]:

@@ -96,6 +96,7 @@ class VersionFacts:
         reference: content of the known lesions that it was compared with.
         verdict: whether its tuning helped, as the engine judges it; empty where it was not asked.
         decision: who chose the base or the tuned CNN upon it; empty where nobody did.
+        hasDetections: the comparison told which lesions are found, missed and false; only models of objects do.
     """
 
     number: str
@@ -105,6 +106,7 @@ class VersionFacts:
     reference: str = ""
     verdict: Mapping[str, Any] = field(default_factory=nothing)
     decision: Mapping[str, Any] = field(default_factory=nothing)
+    hasDetections: bool = False
 
 
 @dataclass(frozen=True)

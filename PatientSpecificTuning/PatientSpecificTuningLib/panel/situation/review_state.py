@@ -53,7 +53,10 @@ def reviewOf(facts: Facts) -> Review:
     version = next(version for version in versions if version.number == shown)
     described = tuple(_version(facts, version) for version in versions)
     judged = next(version.judged for version in described if version.number == shown)
-    overlays = {"outlines"} | ({"compared"} if compared else set()) | ({"detections"} if judged else set())
+    hasDetections = bool(judged) and version.hasDetections
+    overlays = (
+        {"outlines"} | ({"compared"} if compared else set()) | ({"detections"} if hasDetections else set())
+    )
     return Review(
         versions=described,
         shown=shown,

@@ -272,6 +272,21 @@ def test_a_judgement_of_other_known_lesions_is_not_shown() -> None:
     assert stateOf(reviewed(case=found)).review.judged == ""
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_found_missed_and_false_lesions_are_offered_where_the_comparison_tells_them(told: bool) -> None:
+    known = {**images(), "followupLesions": image("followupLesions")}
+    judged = dataclasses.replace(
+        version("0001"),
+        evaluation={"metrics": {"dice": 0.5}},
+        reference=known["followupLesions"].content,
+        hasDetections=told,
+    )
+    state = stateOf(reviewed(case=case(versions=(judged,)), images=known))
+    assert state.review.judged
+    assert ("detections" in state.review.overlays) is told
+    assert ("detections" in {overlay.role for overlay in state.overlays}) is told
+
+
 def test_while_something_runs_it_can_be_cancelled_and_nothing_else_is_started() -> None:
     state = stateOf(reviewed(running=Running("Learning"), corrections=MARKED, shownSlice=3))
     assert state.canCancel
