@@ -2,8 +2,8 @@
 
 Each case is prepared, registered and segmented as `prepare` and `segment` do it. Sure changes and those of the plain
 overlap rule, of lesions from 30 mm3 on, are compared with what really changed. Phantoms are judged with the base CNN
-and after tuning on two proposed slices; --priors repeats it with priors from the baseline, written as KEPT+RISEN. Cases
-are kept in --work and made once.
+and after tuning on two proposed slices; --priors repeats it with priors from the baseline, written as KEPT+RISEN, where
+a RISEN of 0 leaves the images out of account, also in what is sure. Cases are kept in --work and made once.
 
     python Testing/environment.py Testing/Benchmarks/change_cases.py --work FOLDER --phantoms 8
     python Testing/environment.py Testing/Benchmarks/change_cases.py --work FOLDER --data FOLDER --pairs 12 19 03
@@ -32,6 +32,7 @@ from PatientSpecificTuningLib.engine import workflow
 from PatientSpecificTuningLib.engine.case.case import Case
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.baseline_prior import NEW_LESION_PRIOR
+from PatientSpecificTuningLib.engine.lesions.change_evidence import ChangeSettings
 from PatientSpecificTuningLib.engine.lesions.results import Result
 from phantom_cases import PhantomCase
 from phantom_cases import phantom_case
@@ -39,6 +40,8 @@ from phantom_cases import phantom_case
 FIRST_PHANTOM = 101
 # In change_sign.nii.gz of the longitudinal database as it was prepared here: brighter at follow-up, darker, unclear.
 BRIGHTER, DARKER, UNCLEAR = 1, 2, 3
+# No tissue is ever so bright: without a prior of new lesions the CNN alone says what is sure.
+WITHOUT_IMAGES = ChangeSettings(repeat_brightness=1e9)
 Mask = NDArray[np.bool_]
 Priors = tuple[float, float]
 
@@ -95,7 +98,10 @@ def pair_rows(work: Path, data: Path, patient: str, priors: list[Priors]) -> Ite
 
 def _segmented(case: Case, weights: str, prior: Priors) -> Result:
     kept, new = prior
-    return workflow.segment(case, weights=weights, repetitions=0, baseline_prior=kept, new_lesion_prior=new)
+    change = ChangeSettings() if new else WITHOUT_IMAGES
+    return workflow.segment(
+        case, weights=weights, repetitions=0, change=change, baseline_prior=kept, new_lesion_prior=new
+    )
 
 
 def _priors(text: str) -> Priors:

@@ -3,7 +3,7 @@
 Every fold goes on, as the shipped weights did (`continue_brain_model.py`: the first half of 200 iterations), from weights
 of the first recipe that had not seen its patients either, and leaves a folder named without-A-B-..., as the judges want
 it. The shipped weights themselves are the first fold. The scanner left out is MS3SEG: old weights, which met the other
-two, and the same recipe on these two alone.
+two, and the same recipe on these two alone; scanner-long is the same with the settings of a training run to its end.
 
     python Testing/environment.py Testing/Training/brain_folds.py --data FOLDER --work FOLDER --first MODEL
 """
@@ -39,6 +39,9 @@ FIRST_RECIPE = Path(__file__).parent / "FirstRecipe"
 SHIPPED = ("cs19", "ms01", "ms08", "ms12")
 SCANNER = tuple(source.name for source in MS3SEG)
 ITERATIONS, STOPPED_AFTER = 200, 100
+LONG_ITERATIONS = 500
+# Scanner left out: by the recipe of the shipped weights, and run to its end.
+SCANNERS = ("scanner", "scanner-long")
 
 
 def left_out_name(patients: tuple[str, ...]) -> str:
@@ -64,7 +67,7 @@ def main() -> None:
     parser.add_argument(
         "--first", type=Path, required=True, help="weights of the first recipe, from all five"
     )
-    parser.add_argument("--parts", nargs="*", default=[*FOLDS, "scanner"], choices=[*FOLDS, "scanner"])
+    parser.add_argument("--parts", nargs="*", default=[*FOLDS, *SCANNERS], choices=[*FOLDS, *SCANNERS])
     parser.add_argument("--half", type=Path, help="folder for the folds in bfloat16, which halves their size")
     options = parser.parse_args()
     folds = options.work / "folds"
@@ -72,18 +75,29 @@ def main() -> None:
     if not (shipped / CARD_NAME).is_file():
         save_model(shipped, _card(SHIPPED, "the weights that ship"), load_model(choose_model(None))[1])
     runs = {part: (left, folds / left_out_name(left), start) for part, (left, start) in FOLDS.items()}
-    runs["scanner"] = (SCANNER, options.work / "scanner" / left_out_name(SCANNER), None)
+    runs |= {part: (SCANNER, options.work / part / left_out_name(SCANNER), None) for part in SCANNERS}
     for part in options.parts:
         left, folder, start = runs[part]
         if not (folder / CARD_NAME).is_file():
             first = FIRST_RECIPE / start if start else options.first
-            run = Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER)
+            run = _run(part, first, frozenset(left))
             network = continued(run, options.data, options.work, options.work / "corrected")
-            recipe = f"weights {first.name}, then {STOPPED_AFTER} of {ITERATIONS} iterations of continue_brain_model.py"
-            save_model(folder, _card(left, recipe), network)
+            save_model(folder, _card(left, _recipe(run)), network)
             print(f"{folder} is complete", flush=True)
     for folder in sorted(folds.iterdir()) if options.half else []:
         _save_half(folder, options.half / folder.name)
+
+
+def _run(part: str, first: Path, left: frozenset[str]) -> Run:
+    if part == "scanner-long":
+        return Run(part, first, left, LONG_ITERATIONS, keep_every=100, long=True)
+    return Run(f"fold-{part}", first, left, ITERATIONS, stop_after=STOPPED_AFTER)
+
+
+def _recipe(run: Run) -> str:
+    """What the card says of it."""
+    done = f"{run.stop_after or run.iterations} of {run.iterations} iterations"
+    return f"weights {run.start.name}, then {done} of continue_brain_model.py{' --long' if run.long else ''}"
 
 
 def _save_half(model: Path, output: Path) -> None:

@@ -28,6 +28,7 @@ from brain_examinations import Source
 from brain_examinations import pasted
 from brain_examinations import read_corrected
 from brain_examinations import read_donors
+from brain_variants import with_head
 from brain_variants import with_sloppy_mask
 from brain_variants import with_thick_slices
 from PatientSpecificTuningLib.engine.model.card import ModelCard
@@ -45,6 +46,8 @@ PASTED = {"l04": 4, "l20": 3, "cs07": 2, "P18": 2}
 # Part of the patches with pasted lesions, against all real examinations together.
 PASTED_PART = 0.2
 OWN_MASK_PART = 0.3
+# Part of the patches of a 3 T scan that show the head around its brain, by `long_settings`.
+HEAD_PART = 0.35
 CARD = ModelCard(
     name="Brain white matter lesions (FLAIR + T1)",
     missing_sequences=("T1",),
@@ -73,17 +76,40 @@ def settings(iterations: int, learning_rate: float) -> TrainingSettings:
     )
 
 
+def long_settings(iterations: int, learning_rate: float) -> TrainingSettings:
+    """The same for a training that is run to its end, with contrasts of scanners that nobody has met."""
+    return replace(
+        settings(iterations, learning_rate),
+        averaging=0.99,
+        contrast=0.35,
+        # Half of the clinical examinations at hand come without T1.
+        drop_probability=0.35,
+        hard_centred=0.25,
+        all_slices=0.45,
+    )
+
+
 def learned_examinations(
-    data: Path, hold_out: set[str], cache: Path | None = None
+    data: Path, hold_out: set[str], cache: Path | None = None, *, lesion_free: float = 0.5, head: float = 0.0
 ) -> list[TrainingExamination]:
-    """Real examinations in all their variants, then those with pasted lesions and those with next to none."""
+    """Real examinations in all their variants, then those with pasted lesions and those with next to none.
+
+    Args:
+        lesion_free: how often those with next to none are drawn, against 1.5 for one with lesions.
+        head: part of the patches of 3 T scans that show the head around the brain.
+    """
     rng = np.random.default_rng(5)
     scans: list[tuple[Corrected, float]] = []
+    backgrounds: dict[str, Corrected] = {}
     for source in SOURCES:
         if source.name not in hold_out:
+            scan = read_corrected(source, data, cache)
+            backgrounds[source.name] = scan
             # Three scanners count alike although most patients are of one.
-            scans.append((read_corrected(source, data, cache), 1.5 if source.lesions else 0.5))
-    backgrounds = {scan.name: scan for scan, _ in scans}
+            whole = 1.5 if source.lesions else lesion_free
+            scans.append((scan, whole * (1 - head)))
+            if head:
+                scans.append((with_head(scan, rng), whole * head))
     for source in MS3SEG:
         if source.name not in hold_out:
             scans += _ms3seg_scans(source, data, cache)
@@ -129,6 +155,7 @@ class Run:
         iterations: what the learning rate is planned for.
         stop_after: iterations that are run, None for all of them.
         keep_every: so often averaged weights are kept on the way, for curves.
+        long: by `long_settings`, with lesion-free 3 T scans drawn twice as often and heads around stripped brains.
     """
 
     name: str
@@ -138,16 +165,18 @@ class Run:
     learning_rate: float = 5e-4
     stop_after: int | None = None
     keep_every: int = 50
+    long: bool = False
 
 
 def continued(run: Run, data: Path, work: Path, cache: Path | None = None) -> DualPathwayNetwork:
     """Train to where the run ends, from its checkpoint in the work folder where there is one."""
-    chosen = settings(run.iterations, run.learning_rate)
+    chosen = (long_settings if run.long else settings)(run.iterations, run.learning_rate)
+    drawn = {"lesion_free": 1.0, "head": HEAD_PART} if run.long else {}
     last = run.stop_after or run.iterations
     cuda = torch.cuda.is_available()
     training = BaseTraining(
         CARD,
-        learned_examinations(data, set(run.hold_out), cache),
+        learned_examinations(data, set(run.hold_out), cache, **drawn),
         chosen,
         start_from=load_model(run.start)[1],
         device="cuda" if cuda else "cpu",
@@ -188,6 +217,7 @@ def main() -> None:
     parser.add_argument(
         "--keep-every", type=int, default=50, help="averaged weights kept on the way, for curves"
     )
+    parser.add_argument("--long", action="store_true", help="settings for a training that is run to its end")
     options = parser.parse_args()
     run = Run(
         options.name,
@@ -197,6 +227,7 @@ def main() -> None:
         options.learning_rate,
         options.stop_after,
         options.keep_every,
+        options.long,
     )
     save_model(options.work / run.name, CARD, continued(run, options.data, options.work, options.cache))
 

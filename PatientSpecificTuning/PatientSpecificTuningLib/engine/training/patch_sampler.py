@@ -17,6 +17,7 @@ from ..network.patches import Window
 from ..network.patches import cut_patch
 from ..network.patches import grid_windows
 from .augmentation import drop_pathway
+from .augmentation import vary_contrast
 from .augmentation import vary_intensities
 from .settings import TrainingSettings
 
@@ -97,6 +98,7 @@ class PatchSampler:
         if settings.varied:
             if rng.random() < 0.5:
                 images, labels, organ = images[..., ::-1], labels[..., ::-1], organ[..., ::-1]
+            images = vary_contrast(images, organ, self.pathway_of_channel, settings.contrast, rng)
             images = vary_intensities(images, organ, self.pathway_of_channel, rng)
         images = drop_pathway(images, self.pathway_of_channel, self.droppable, settings.drop_probability, rng)
         return np.ascontiguousarray(images), np.ascontiguousarray(labels), np.ascontiguousarray(organ)

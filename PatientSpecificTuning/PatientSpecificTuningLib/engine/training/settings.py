@@ -12,6 +12,8 @@ class TrainingSettings:
     Attributes:
         schedule: "constant" learning rate as the paper, or "one-cycle" (warm-up, then cosine to zero).
         varied: strong augmentation (scale, mirror, intensities) instead of rotation alone.
+        contrast: how far the random intensity curves of `varied` bend, the standard deviation of the logarithm of
+            their slopes; 0 for none.
         lesion_centred: part of the patches that is centred near a lesion instead of taken from the grid.
         hard_centred: part of the patches that is centred near background that looks like a lesion.
         all_slices: part of the patches that comes from any slice instead of lesion slices only.
@@ -29,6 +31,7 @@ class TrainingSettings:
     schedule: str = "constant"
     rotation_degrees: float = 45.0
     varied: bool = False
+    contrast: float = 0.0
     lesion_centred: float = 0.0
     hard_centred: float = 0.0
     all_slices: float = 0.0

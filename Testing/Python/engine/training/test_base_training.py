@@ -10,6 +10,7 @@ from builders import tiny_card
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.augmentation import drop_pathway
+from PatientSpecificTuningLib.engine.training.augmentation import vary_contrast
 from PatientSpecificTuningLib.engine.training.augmentation import vary_intensities
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
 from PatientSpecificTuningLib.engine.training.base_training import learning_rate_at
@@ -136,6 +137,36 @@ def test_varied_intensities_change_the_organ_and_leave_the_outside_at_zero():
     assert (varied[:, ~organ[0]] == 0).all()
     assert np.abs(varied - images[:, 0])[:, organ[0]].mean() > 0.01
     assert np.isfinite(varied).all()
+
+
+def test_contrast_changes_distances_of_intensities_and_never_their_order():
+    ramp = np.linspace(-6, 8, 200, dtype=np.float32).reshape(1, 1, 200)
+    patch, organ = np.concatenate([ramp, ramp]), np.ones((1, 200), dtype=bool)
+    organ[0, :10] = False
+    patch[:, ~organ] = 0
+    rng = np.random.default_rng(0)
+    varied = vary_contrast(patch, organ, [0, 1], 0.35, rng)
+    assert (np.diff(varied[..., 10:]) > 0).all()
+    assert (varied[:, ~organ] == 0).all()
+    # Every pathway has a curve of its own, typical tissue stays at 0.
+    assert np.abs(varied[0] - varied[1]).max() > 0.2
+    assert np.abs(varied[:, organ & (np.abs(patch[0]) < 0.05)]).max() < 0.2
+    slopes = np.diff(varied[..., 10:]) / np.diff(patch[..., 10:])
+    assert slopes.max() / slopes.min() > 1.3
+
+
+def test_channels_of_one_pathway_share_the_curve_of_contrast():
+    image = np.random.default_rng(1).normal(size=(1, 20, 20)).astype(np.float32)
+    organ = np.ones((20, 20), dtype=bool)
+    varied = vary_contrast(np.concatenate([image, image]), organ, [0, 0], 0.5, np.random.default_rng(2))
+    np.testing.assert_array_equal(varied[0], varied[1])
+
+
+def test_without_contrast_nothing_is_drawn_and_nothing_changes():
+    patch, organ = np.ones((2, 4, 4), dtype=np.float32), np.ones((4, 4), dtype=bool)
+    rng = np.random.default_rng(0)
+    assert vary_contrast(patch, organ, [0, 1], 0.0, rng) is patch
+    assert rng.random() == np.random.default_rng(0).random()
 
 
 def test_only_droppable_pathways_are_dropped():
