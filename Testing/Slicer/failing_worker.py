@@ -17,13 +17,13 @@ def fail_once(verb: str) -> None:
 
     run = verbs.run
 
-    def failing(asked: str, arguments: dict, progress):
+    def failing(asked: str, arguments: dict, *heard):
         done = Path(os.environ[DONE])
         if asked == verb and not done.exists():
             done.write_text("", encoding="utf-8")
             message = "CUDA out of memory. Tried to allocate 20.00 GiB"
             raise RuntimeError(message)
-        return run(asked, arguments, progress)
+        return run(asked, arguments, *heard)
 
     verbs.run = failing
 
