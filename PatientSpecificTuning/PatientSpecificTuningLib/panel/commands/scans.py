@@ -214,8 +214,11 @@ class ScanCommands(Session):
 
     def ensureCorrections(self) -> None:
         """Begin the corrections of this baseline where there are none yet."""
+        atOnce(self._ensureInTurns())
+
+    def _ensureInTurns(self) -> Steps:
         if self.state.isPrepared and not self.state.corrections.nodeId:
-            self.beginCorrections(isKnown=self._parameters.baselineLesions is not None)
+            yield from self._beginInTurns(isKnown=self._parameters.baselineLesions is not None)
 
     def beginCorrections(self, *, isKnown: bool) -> None:
         """Begin the corrections anew, from known lesions or from what the base CNN found.
@@ -291,8 +294,7 @@ class ScanCommands(Session):
             return
         self._takenUp = folder
         yield
-        if not self.state.corrections.nodeId:
-            yield from self._beginInTurns(isKnown=self._parameters.baselineLesions is not None)
+        yield from self._ensureInTurns()
         if self._message.kind != FAILURE:
             self.say(_("Correct a slice, or look at what the CNN finds."))
         self.workAhead()
