@@ -82,10 +82,11 @@ def long_settings(iterations: int, learning_rate: float) -> TrainingSettings:
         settings(iterations, learning_rate),
         averaging=0.99,
         contrast=0.35,
+        # Of the lesions at hand few are faint, and a patient may have no others.
+        faded=0.35,
         # Half of the clinical examinations at hand come without T1.
         drop_probability=0.35,
-        hard_centred=0.25,
-        all_slices=0.45,
+        all_slices=0.4,
     )
 
 
@@ -155,7 +156,7 @@ class Run:
         iterations: what the learning rate is planned for.
         stop_after: iterations that are run, None for all of them.
         keep_every: so often averaged weights are kept on the way, for curves.
-        long: by `long_settings`, with lesion-free 3 T scans drawn twice as often and heads around stripped brains.
+        long: by `long_settings`, with lesion-free 3 T scans drawn more often and heads around stripped brains.
     """
 
     name: str
@@ -171,7 +172,7 @@ class Run:
 def continued(run: Run, data: Path, work: Path, cache: Path | None = None) -> DualPathwayNetwork:
     """Train to where the run ends, from its checkpoint in the work folder where there is one."""
     chosen = (long_settings if run.long else settings)(run.iterations, run.learning_rate)
-    drawn = {"lesion_free": 1.0, "head": HEAD_PART} if run.long else {}
+    drawn = {"lesion_free": 0.75, "head": HEAD_PART} if run.long else {}
     last = run.stop_after or run.iterations
     cuda = torch.cuda.is_available()
     training = BaseTraining(

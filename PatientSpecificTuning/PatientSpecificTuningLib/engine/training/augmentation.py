@@ -9,6 +9,9 @@ from scipy import ndimage
 Patch = NDArray[np.float32]
 # Where the slope of a random intensity curve changes: fluid, both kinds of tissue, lesions.
 CURVE_KNOTS = np.array([-6.0, -2.0, -1.0, -0.4, 0.0, 0.4, 1.0, 2.0, 3.5, 8.0], dtype=np.float32)
+# Tissue around a lesion, whose mean it would have without one, in pixels.
+SURROUNDINGS = 4.0
+LESION_EDGE = 0.7
 
 
 def vary_intensities(
@@ -80,6 +83,40 @@ def vary_contrast(
             if owner == pathway:
                 varied[channel][organ] = np.interp(patch[channel][organ], CURVE_KNOTS, heights)
     return varied
+
+
+def fade_lesions(
+    patch: Patch,
+    lesions: NDArray[np.bool_],
+    organ: NDArray[np.bool_],
+    faintest: float,
+    rng: np.random.Generator,
+) -> Patch:
+    """Bring lesions nearer to the tissue around them, as they are on a scanner or in a patient with less contrast.
+
+    Args:
+        patch: (channels, rows, columns), 0 outside the organ.
+        lesions, organ: (rows, columns).
+        faintest: least part of their contrast that they keep; the part is drawn between it and 1.
+        rng: source of randomness.
+
+    Returns:
+        (channels, rows, columns) float32.
+    """
+    # Blurred rims of lesions lie outside their masks.
+    widened = ndimage.binary_dilation(lesions) & organ
+    tissue = (organ & ~widened).astype(np.float32)
+    nearby = ndimage.gaussian_filter(tissue, SURROUNDINGS)
+    if not widened.any() or not nearby[widened].all():
+        return patch
+    amount = (1 - rng.uniform(faintest, 1.0)) * ndimage.gaussian_filter(
+        widened.astype(np.float32), LESION_EDGE
+    )
+    faded = patch.copy()
+    for plane in faded:
+        around = ndimage.gaussian_filter(plane * tissue, SURROUNDINGS) / np.maximum(nearby, 1e-6)
+        plane -= amount * (plane - around) * widened
+    return faded
 
 
 def drop_pathway(

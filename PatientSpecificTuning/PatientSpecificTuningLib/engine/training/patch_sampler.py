@@ -17,6 +17,7 @@ from ..network.patches import Window
 from ..network.patches import cut_patch
 from ..network.patches import grid_windows
 from .augmentation import drop_pathway
+from .augmentation import fade_lesions
 from .augmentation import vary_contrast
 from .augmentation import vary_intensities
 from .settings import TrainingSettings
@@ -98,6 +99,8 @@ class PatchSampler:
         if settings.varied:
             if rng.random() < 0.5:
                 images, labels, organ = images[..., ::-1], labels[..., ::-1], organ[..., ::-1]
+            if settings.faded and rng.random() < settings.faded:
+                images = fade_lesions(images, labels, organ, settings.faintest, rng)
             images = vary_contrast(images, organ, self.pathway_of_channel, settings.contrast, rng)
             images = vary_intensities(images, organ, self.pathway_of_channel, rng)
         images = drop_pathway(images, self.pathway_of_channel, self.droppable, settings.drop_probability, rng)

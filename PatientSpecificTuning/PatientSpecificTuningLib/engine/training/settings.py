@@ -14,6 +14,8 @@ class TrainingSettings:
         varied: strong augmentation (scale, mirror, intensities) instead of rotation alone.
         contrast: how far the random intensity curves of `varied` bend, the standard deviation of the logarithm of
             their slopes; 0 for none.
+        faded: part of the patches whose lesions lose contrast to the tissue around them.
+        faintest: least part of their contrast that these lesions keep.
         lesion_centred: part of the patches that is centred near a lesion instead of taken from the grid.
         hard_centred: part of the patches that is centred near background that looks like a lesion.
         all_slices: part of the patches that comes from any slice instead of lesion slices only.
@@ -32,6 +34,8 @@ class TrainingSettings:
     rotation_degrees: float = 45.0
     varied: bool = False
     contrast: float = 0.0
+    faded: float = 0.0
+    faintest: float = 0.55
     lesion_centred: float = 0.0
     hard_centred: float = 0.0
     all_slices: float = 0.0

@@ -10,6 +10,7 @@ from builders import tiny_card
 from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.training.augmentation import drop_pathway
+from PatientSpecificTuningLib.engine.training.augmentation import fade_lesions
 from PatientSpecificTuningLib.engine.training.augmentation import vary_contrast
 from PatientSpecificTuningLib.engine.training.augmentation import vary_intensities
 from PatientSpecificTuningLib.engine.training.base_training import BaseTraining
@@ -21,6 +22,7 @@ from PatientSpecificTuningLib.engine.training.group import TrainingGroup
 from PatientSpecificTuningLib.engine.training.patch_sampler import PatchSampler
 from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
 from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
+from scipy import ndimage
 
 
 def examination(seed: int = 0) -> TrainingExamination:
@@ -167,6 +169,27 @@ def test_without_contrast_nothing_is_drawn_and_nothing_changes():
     rng = np.random.default_rng(0)
     assert vary_contrast(patch, organ, [0, 1], 0.0, rng) is patch
     assert rng.random() == np.random.default_rng(0).random()
+
+
+def test_faded_lesions_keep_a_part_of_their_contrast_and_the_rest_of_the_brain_stays():
+    organ, lesions = np.ones((2, 40, 40), dtype=bool)
+    organ[:, :4] = lesions[...] = False
+    lesions[18:24, 18:24] = True
+    patch = np.stack([np.where(lesions, 2.0, 0.3), np.where(lesions, -1.5, 0.5)]).astype(np.float32) * organ
+    faded = fade_lesions(patch, lesions, organ, 0.5, np.random.default_rng(3))
+    inside, beside = np.s_[:, 20:22, 20:22], np.array([0.3, 0.5])
+    kept = (faded[inside].mean(axis=(1, 2)) - beside) / (patch[inside].mean(axis=(1, 2)) - beside)
+    np.testing.assert_allclose(kept[0], kept[1], rtol=0.02)
+    assert 0.5 <= kept[0] < 0.95
+    far = ~ndimage.binary_dilation(lesions)
+    np.testing.assert_array_equal(faded[:, far], patch[:, far])
+
+
+def test_a_patch_without_lesions_or_with_nothing_else_is_not_faded():
+    patch, organ = np.ones((2, 8, 8), dtype=np.float32), np.ones((8, 8), dtype=bool)
+    rng = np.random.default_rng(0)
+    assert fade_lesions(patch, ~organ, organ, 0.5, rng) is patch
+    assert fade_lesions(patch, organ, organ, 0.5, rng) is patch
 
 
 def test_only_droppable_pathways_are_dropped():
