@@ -17,6 +17,7 @@ from PatientSpecificTuningLib.engine.network.tuned_head import beside_base
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.batches import TuningBatches
 from PatientSpecificTuningLib.engine.tuning.head_trainer import HeadTrainer
+from PatientSpecificTuningLib.engine.tuning.logit_shift import with_drawn_threshold
 from PatientSpecificTuningLib.engine.tuning.patch_features import CountedPixels
 from PatientSpecificTuningLib.engine.tuning.patch_features import counted_pixels
 from PatientSpecificTuningLib.engine.tuning.plan import PlannedPatch
@@ -68,4 +69,7 @@ def tune_on_stored(
     for first in range(0, len(plan), settings.batch_size):
         trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
     state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
-    return tuned_head(network, TunedHead(state, trainer.losses, trainer.parameters()))
+    tuned = TunedHead(state, trainer.losses, trainer.parameters())
+    if settings.logit_shift:
+        tuned = with_drawn_threshold(network, tuned, store, labels, sorted(slices))
+    return tuned_head(network, tuned)

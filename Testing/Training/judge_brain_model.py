@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,6 +42,7 @@ from PatientSpecificTuningLib.engine.network.network import Head
 from PatientSpecificTuningLib.engine.network.prediction import compute_with_probability
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
+from PatientSpecificTuningLib.engine.tuning.logit_shift import with_drawn_threshold
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
@@ -83,17 +85,22 @@ class Plan:
 
     Attributes:
         slices: number of slices, None for all lesion slices of the half.
-        learning_rate, base_slices: None as the card of the model says.
+        learning_rate, base_slices, logit_shift: None as the card of the model says.
     """
 
     slices: int | None
     iterations: int
     learning_rate: float | None
     base_slices: float | None
+    logit_shift: bool | None = None
 
     def settings(self, card: ModelCard) -> TuningSettings:
         """Settings of fine-tuning for a model."""
-        chosen = {"learning_rate": self.learning_rate, "base_slices": self.base_slices}
+        chosen = {
+            "learning_rate": self.learning_rate,
+            "base_slices": self.base_slices,
+            "logit_shift": self.logit_shift,
+        }
         given = {name: value for name, value in chosen.items() if value is not None}
         return TuningSettings.of(card, iterations=self.iterations, **given)
 
@@ -142,7 +149,10 @@ def judge(
         for name, plan in plans.items():
             slices = slices_to_tune(base, organ, lesions, plan.slices)
             # Patches do not depend on learning rate and iterations, so their features are computed once.
-            tuned = tune(network, images, organ, lesions, slices, plan.settings(card), patch_folder=folder)
+            settings = plan.settings(card)
+            tuned = tune(network, images, organ, lesions, slices, settings, patch_folder=folder)
+            if settings.logit_shift:
+                tuned = with_drawn_threshold(network, tuned, store, lesions, slices)
             head = tuned_head(network, tuned)
             probability = predict_probability(head, store)
             keep(name, head, store, probability)
@@ -209,6 +219,11 @@ def main() -> None:
         "--base-slices", type=float, nargs="*", default=[None], help="by default as the model's card says"
     )
     parser.add_argument(
+        "--logit-shift",
+        action=argparse.BooleanOptionalAction,
+        help="whether the logit is shifted to where the slices ask for it, by default as the model's card says",
+    )
+    parser.add_argument(
         "--json", type=Path, help="folder for one file with the figures of each patient; what it has is kept"
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
@@ -218,7 +233,12 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.manual_seed(0)
-    plans = planned(options.slices, options.iterations, options.learning_rates, options.base_slices)
+    plans = {
+        name: replace(plan, logit_shift=options.logit_shift)
+        for name, plan in planned(
+            options.slices, options.iterations, options.learning_rates, options.base_slices
+        ).items()
+    }
     folders = Folders(options.cache, options.features, options.outputs)
     results = {}
     for source in (*SOURCES, *MS3SEG):

@@ -261,6 +261,12 @@ def _tuning(command: argparse.ArgumentParser) -> None:
         " default as --settings says",
     )
     command.add_argument(
+        "--logit-shift",
+        action=argparse.BooleanOptionalAction,
+        help="shift the lesion logit to where the corrected slices ask for it; not so in the paper, by default as"
+        " --settings says",
+    )
+    command.add_argument(
         "--weighting",
         choices=("none", "segmentation", "detection", "lesions"),
         default="none",

@@ -240,6 +240,7 @@ def _tuning(options: Options) -> dict[str, Any]:
         "iterations": options.iterations,
         "learning_rate": options.learning_rate,
         "base_slices": options.base_slices,
+        "logit_shift": options.logit_shift,
         "weighting": None if options.weighting == "none" else options.weighting,
         "seed": options.seed,
     }

@@ -98,6 +98,7 @@ def tune(
     iterations: int = 100,
     learning_rate: float | None = None,
     base_slices: float | None = None,
+    logit_shift: bool | None = None,
     weighting: str | None = None,
     rotation_degrees: float = 45.0,
     seed: int = 0,
@@ -115,6 +116,8 @@ def tune(
         learning_rate: of Adam, None as `settings` says; the default is the model card's.
         base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices, None as
             `settings` says; the default is the model card's.
+        logit_shift: whether the lesion logit is shifted to where the corrected slices ask for it, None as `settings`
+            says; the default is the model card's.
         also: cases of the same patient and model, whose corrected baselines are learned from as well. Nobody but the
             caller knows that they are of the same patient.
 
@@ -135,6 +138,7 @@ def tune(
         iterations=iterations,
         learning_rate=learning_rate,
         base_slices=base_slices,
+        logit_shift=logit_shift,
         rotation_degrees=rotation_degrees,
         weighting=weighting,
         seed=seed,
@@ -160,6 +164,7 @@ def settings_of(
     *,
     learning_rate: float | None = None,
     base_slices: float | None = None,
+    logit_shift: bool | None = None,
     **given: Any,
 ) -> TuningSettings:
     """Settings of fine-tuning by their name, but for what is given; by default the model card says what is None.
@@ -170,7 +175,7 @@ def settings_of(
     if named not in NAMED_SETTINGS:
         message = f"There are no settings {named}; take one of {', '.join(NAMED_SETTINGS)}."
         raise InputError(message)
-    by_card = {"learning_rate": learning_rate, "base_slices": base_slices}
+    by_card = {"learning_rate": learning_rate, "base_slices": base_slices, "logit_shift": logit_shift}
     given |= {name: value for name, value in by_card.items() if value is not None}
     if named == AS_IN_PAPER:
         return TuningSettings(**EVERY_PIXEL, **given)
@@ -194,13 +199,14 @@ def learned_head(
     Raises:
         InputError: no corrected slice shows a lesion.
     """
+    from .tuning.logit_shift import with_drawn_threshold
     from .tuning.tuning import tune as tune_head
 
     examinations = [_to_tune_on(network, baseline, annotation)]
     for other in also:
         examinations.append(_to_tune_on(network, open_examination(other, "baseline"), load_annotation(other)))
     scan = stacked(examinations)
-    return on_best_device(
+    tuned = on_best_device(
         lambda device: tune_head(
             network,
             scan.images,
@@ -215,6 +221,10 @@ def learned_head(
             progress=progress,
         )
     )
+    if not settings.logit_shift:
+        return tuned
+    inside, store = annotation.labels & baseline.organ_mask, baseline.features()
+    return with_drawn_threshold(network, tuned, store, inside, annotation.slices)
 
 
 def _to_tune_on(

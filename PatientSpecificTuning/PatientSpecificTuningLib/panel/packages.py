@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,11 +10,12 @@ from slicer.i18n import tr as _
 
 from ..engine.errors import InputError
 from ..engine.files.resources import RESOURCES
+from ..engine.images.deepbet_mask import PACKAGE as BRAIN_PACKAGE
 from ..engine.images.motion_correction import corrected_sequences
 from ..engine.model.card import ModelCard
 
-REQUIREMENTS, MOTION_REQUIREMENTS, DICOM_REQUIREMENTS = (
-    RESOURCES / f"requirements{purpose}.txt" for purpose in ("", "-motion", "-dicom")
+REQUIREMENTS, MOTION_REQUIREMENTS, DICOM_REQUIREMENTS, BRAIN_REQUIREMENTS = (
+    RESOURCES / f"requirements{purpose}.txt" for purpose in ("", "-motion", "-dicom", "-brain")
 )
 OLDEST_TORCH = ">=2.0"
 
@@ -46,6 +48,15 @@ def ensureDicomPackages() -> None:
     """
     if find_spec("highdicom") is None:
         _install(DICOM_REQUIREMENTS)
+
+
+def offerBrainPackage() -> None:
+    """Install what finds the brain best, where the user agrees and the network is there; it can be estimated without."""
+    if find_spec(BRAIN_PACKAGE) is None:
+        try:
+            _install(BRAIN_REQUIREMENTS)
+        except InputError as reason:
+            logging.info("The brain is estimated without %s: %s", BRAIN_PACKAGE, reason)
 
 
 def _install(requirements: Path) -> None:

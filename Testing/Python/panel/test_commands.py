@@ -191,6 +191,33 @@ def test_the_base_cnn_shows_its_lesions_of_both_examinations_before_anybody_corr
     assert work.state.canReview
 
 
+def test_what_finds_the_brain_is_offered_once_where_a_mask_is_missing_and_may_be_refused(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PatientSpecificTuningLib.engine.errors import InputError
+    from PatientSpecificTuningLib.panel import packages
+
+    asked: list[str] = []
+
+    def refuse(requirements: Path) -> None:
+        asked.append(requirements.name)
+        message = "refused"
+        raise InputError(message)
+
+    monkeypatch.setattr(packages, "_install", refuse)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "deepbet" else object())
+    work.logic.start(waitForCompletion=True)
+    assert asked == []
+    work.parameters.baselineMask = None
+    for registration in ("none", "rigid"):
+        work.parameters.registration = registration
+        # This patient has no brain to be found.
+        with pytest.raises(InputError, match="No brain was found"):
+            work.logic.start(waitForCompletion=True)
+    assert asked == ["requirements-brain.txt"]
+    assert [verb for verb, _arguments in work.client.requests].count("prepare") == 3
+
+
 def test_marking_marks_the_shown_slice_and_goes_on_to_the_next(prepared: Work) -> None:
     first, second = (row.slice for row in prepared.state.corrections.rows)
     prepared.logic.markCorrected()

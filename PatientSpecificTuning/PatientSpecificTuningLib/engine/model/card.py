@@ -96,6 +96,8 @@ class ModelCard:
         tuning_learning_rate: of patient-specific fine-tuning where nobody says otherwise, 1e-4 in the paper.
         tuning_base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices; 0
             in the paper.
+        tuning_logit_shift: the tuned CNN's lesion logit is shifted to where the corrected slices ask for it; not so in
+            the paper.
         results: figures reached on examinations that the judged weights had not seen.
     """
 
@@ -119,6 +121,7 @@ class ModelCard:
     class_weights: tuple[float, float] = (1.0, 5.0)
     tuning_learning_rate: float = 1e-4
     tuning_base_slices: float = 0.0
+    tuning_logit_shift: bool = False
     training: dict[str, Any] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     licence: str = ""

@@ -164,6 +164,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "post_processing": _post_processing,
     "tuning_learning_rate": _within(1e-9, 1),
     "tuning_base_slices": _within(0, 1_000),
+    "tuning_logit_shift": json_values.truth,
     "class_weights": _list_of(_within(1e-6, 1e6), count=2),
     "training": lambda value: json_values.fields(value, json_values.anything),
     "results": lambda value: json_values.fields(value, json_values.anything),

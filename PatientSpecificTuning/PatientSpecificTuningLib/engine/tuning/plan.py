@@ -37,6 +37,8 @@ class TuningSettings:
     Attributes:
         base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices; 0 is
             the paper's.
+        logit_shift: the lesion logit is shifted to where the corrected slices ask for it (`with_drawn_threshold`); not
+            so in the paper.
         weighting: None for the class weights of the model card, the paper's scheme for a task ("Weighting"), or
             "lesions", by which small lesions count for more.
         loss_area: "organ" counts only pixels of the organ mask, since the output is masked as well; "patch"
@@ -56,6 +58,7 @@ class TuningSettings:
     batch_size: int = 4
     learning_rate: float = 1e-4
     base_slices: float = 0.0
+    logit_shift: bool = False
     rotation_degrees: float = 45.0
     patch_size: int = PATCH_SIZE
     weighting: str | None = None
@@ -97,7 +100,11 @@ class TuningSettings:
     @classmethod
     def of(cls, card: ModelCard, **given: Any) -> TuningSettings:
         """The settings that a model is tuned with, but for what is given."""
-        by_card = {"learning_rate": card.tuning_learning_rate, "base_slices": card.tuning_base_slices}
+        by_card = {
+            "learning_rate": card.tuning_learning_rate,
+            "base_slices": card.tuning_base_slices,
+            "logit_shift": card.tuning_logit_shift,
+        }
         return cls(**{**by_card, **given})
 
     def base_share(self, slices: int) -> float:

@@ -110,6 +110,7 @@ def _found(
     """Lesion softmax on the slices of `group` by a head that was tuned on `rest`, 0 elsewhere."""
     from ..network.prediction import predict_slices
     from ..network.tuned_head import tuned_head
+    from ..tuning.logit_shift import with_drawn_threshold
     from ..tuning.tuning import tune
 
     processing = network.card.post_processing
@@ -128,8 +129,10 @@ def _found(
             progress=progress,
         )
     )
-    head = tuned_head(network, tuned)
     store = baseline.features()
+    if settings.logit_shift:
+        tuned = with_drawn_threshold(network, tuned, store, annotation.labels & baseline.organ_mask, rest)
+    head = tuned_head(network, tuned)
     return on_best_device(lambda device: predict_slices(head, store, group, device=device))
 
 

@@ -16,6 +16,7 @@ from ...jobs.client import WorkerClient
 from ...jobs.seen_slices import SeenSlice
 from ..case_files import writeInputs
 from ..packages import ensurePackages
+from ..packages import offerBrainPackage
 from ..parameters import BY_MODEL
 from ..scene import corrections
 from ..scene.image_nodes import sequenceNode
@@ -31,6 +32,7 @@ from ..situation.problems import usesZeroForMissing
 from ..situation.scans_state import examinationTitle
 from ..situation.state import BASELINE
 from ..situation.state import CORRECT
+from ..situation.state import EXAMINATIONS
 from ..situation.state import FAILURE
 from ..situation.state import SCANS
 from ..situation.state import STEPS
@@ -46,6 +48,8 @@ class ScanCommands(Session):
 
     # The case whose work was taken up.
     _takenUp = ""
+    # Whether the user was asked for what finds the brain; a refusal holds for the session.
+    _brainPackageOffered = False
     # Whether the worker was asked to load torch before anybody waits for it.
     _isWarm = False
 
@@ -138,6 +142,9 @@ class ScanCommands(Session):
             for choice in (parameters.registration, parameters.motionCorrection)
         )
         ensurePackages(card, motion)
+        if self._estimatesBrain(card) and not self._brainPackageOffered:
+            self._brainPackageOffered = True
+            offerBrainPackage()
         folder = self.reader.caseFolder(self.facts)
         self.say("")
         arguments = {
@@ -153,6 +160,11 @@ class ScanCommands(Session):
         self.requests.ask(title, "hello", {}, self._workerKnown)
         if waitForCompletion:
             self.requests.wait()
+
+    def _estimatesBrain(self, card: ModelCard) -> bool:
+        """Whether a brain mask is missing."""
+        masks = [f"{examination}{MASK}" for examination in EXAMINATIONS]
+        return card.organ == "brain" and not all(mask in self.facts.images for mask in masks)
 
     def _writeInTurns(self, title: str, card: ModelCard, folder: Path, arguments: dict[str, Any]) -> Steps:
         inputs = yield from writeInputs(self._parameters, card, folder)
