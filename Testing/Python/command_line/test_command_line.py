@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from patients import SPACING
 from patients import write_image
 from patients import write_patient
@@ -20,6 +21,8 @@ from PatientSpecificTuningLib.command_line import study_verb
 from PatientSpecificTuningLib.command_line import verbs as command_verbs
 from PatientSpecificTuningLib.command_line.main import main
 from PatientSpecificTuningLib.engine.case.case import Case
+from PatientSpecificTuningLib.engine.network.tuned_head import HEAD_NAME
+from safetensors.torch import load_file
 
 VERBS = ("prepare", "propose", "annotate", "learn", "tune", "segment", "evaluate", "train", "demo", "study")
 Cli = Callable[..., tuple[int, str, str]]
@@ -161,9 +164,20 @@ def test_learning_rate_and_weight_of_the_base_cnn_are_those_of_the_card_unless_g
     made = [opened.version_info("tuned", n)["settings"] for n in ("0001", "0002")]
     assert [settings["learning_rate"] for settings in made] == [2e-3, 0.5]
     assert [settings["base_slices"] for settings in made] == [0.5, 0]
+    assert [settings["logit_shift"] for settings in made] == [False, False]
     code, _, err = cli("tune", case, "--base-slices", -1)
     assert code == 2
     assert "the base CNN counts as much as" in err
+
+
+def test_a_shift_of_the_logit_changes_nothing_of_the_tuned_head_but_one_number(case: Path, cli: Cli) -> None:
+    assert cli("annotate", case, "--labels", case.parent / "patient" / "baseline_lesion_mask.nii.gz")[0] == 0
+    for given in ("--no-logit-shift", "--logit-shift"):
+        assert cli("tune", case, "--iterations", 1, given, "--quiet")[0] == 0
+    opened = Case.open(case)
+    plain, shifted = (load_file(opened.version_folder("tuned", n) / HEAD_NAME) for n in ("0001", "0002"))
+    assert [name for name in plain if not torch.equal(plain[name], shifted[name])] == ["output.bias"]
+    assert plain["output.bias"][0] == shifted["output.bias"][0]
 
 
 def test_the_papers_settings_are_kept_by_name(case: Path, cli: Cli) -> None:
