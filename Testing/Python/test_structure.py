@@ -39,6 +39,7 @@ GROUND = {"errors", "progress", "side_by_side"}
 MAY_LOAD_TORCH = {
     "engine/lesions/logit_moments.py",
     "engine/lesions/uncertainty.py",
+    "engine/network/chunk_threads.py",
     "engine/network/feature_words.py",
     "engine/network/features.py",
     "engine/network/folded_head.py",

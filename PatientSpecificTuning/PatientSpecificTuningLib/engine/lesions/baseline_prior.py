@@ -102,10 +102,10 @@ def local_threshold(
         baseline_lesions: bool (Z, Y, X), lesions of the baseline brought to the follow-up by the registration.
         risen_tissue: bool (Z, Y, X), see `risen`.
     """
-    local = np.where(baseline_lesions, lowered(threshold, priors.kept), threshold)
-    return np.where(risen_tissue, np.minimum(local, lowered(threshold, priors.risen)), local).astype(
-        np.float32
-    )
+    local = np.full(baseline_lesions.shape, threshold, dtype=np.float32)
+    local[baseline_lesions] = lowered(threshold, priors.kept)
+    local[risen_tissue] = np.minimum(local[risen_tissue], np.float32(lowered(threshold, priors.risen)))
+    return local
 
 
 def risen(

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case.dates import ExaminationDates
 from ..images.geometry import Grid
-from ..images.geometry import resample_labelmap
-from ..images.geometry import return_to_user_grid
 from ..images.registration_quality import RegistrationQuality
 from ..images.volumes import write_volume
 from .change import DOUBTFUL_LOST
@@ -30,7 +27,6 @@ from .change import write_change_table
 from .change_evidence import ChangeSettings
 from .earlier_lesions import CERTAIN_LOGIT
 from .earlier_lesions import EarlierLesions
-from .earlier_lesions import lesion_logit
 from .earlier_lesions import lesion_volumes
 from .overlap_rule import compare_lesions
 
@@ -42,19 +38,21 @@ LARGEST_BORDER_ERROR_MM = 5.0
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a result of the follow-up is compared with, and how.
+    """What a result of the follow-up is compared with, and how; arrays (Z, Y, X) on the follow-up's user grid.
 
     Attributes:
-        earlier: the baseline on the follow-up's user grid.
-        organ_mask: bool (Z, Y, X) on the follow-up's working grid.
-        logit_sd: standard deviation of the follow-up's lesion logit under dropout, float32 on its working grid.
-        brightened: float32 (Z, Y, X) on its user grid, see `brightening`; None where lesions are not bright.
+        earlier: the baseline.
+        organ: bool, where the follow-up shows the organ.
+        logit: lesion logit of the follow-up, float32.
+        logit_sd: its standard deviation under dropout, float32.
+        brightened: float32, see `brightening`; None where lesions are not bright.
         settings: what counts as change, as `settings_for` gives it for this registration.
         dates: of both examinations, as far as they are known.
     """
 
     earlier: EarlierLesions
-    organ_mask: NDArray[np.bool_]
+    organ: NDArray[np.bool_]
+    logit: NDArray[np.float32]
     logit_sd: NDArray[np.float32]
     brightened: NDArray[np.float32] | None
     settings: ChangeSettings
@@ -62,18 +60,13 @@ class Comparison:
 
 
 def write_comparison(
-    folder: Path,
-    labels: NDArray[np.int32],
-    probability: NDArray[np.float32],
-    grids: tuple[Grid, Grid],
-    comparison: Comparison,
+    folder: Path, labels: NDArray[np.int32], grid: Grid, comparison: Comparison
 ) -> dict[str, Any]:
     """Find change and write it into the folder of a result.
 
     Args:
-        labels: int32 (Z, Y, X), lesions of the follow-up on the user's grid.
-        probability: float32, lesion softmax on the user's grid.
-        grids: the follow-up's working grid and its user's grid.
+        labels: int32 (Z, Y, X), lesions of the follow-up.
+        grid: the follow-up's user grid.
 
     Returns:
         what run.json says of it.
@@ -81,15 +74,14 @@ def write_comparison(
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    earlier, grid = comparison.earlier, grids[1]
-    settings = comparison.settings
+    earlier, settings = comparison.earlier, comparison.settings
     x, y, z = grid.spacing
     places = Places(
         (x, y, z),
         grid.image(labels).TransformContinuousIndexToPhysicalPoint,
         earlier.alignment.transform.TransformPoint,
     )
-    later = _seen(labels, probability, grids, comparison)
+    later = _seen(labels, grid, comparison)
     change = find_change(
         earlier.seen,
         later,
@@ -125,23 +117,13 @@ def settings_for(settings: ChangeSettings, quality: RegistrationQuality) -> Chan
     return replace(settings, border_error_mm=max(settings.border_error_mm, off))
 
 
-def _seen(
-    labels: NDArray[np.int32],
-    probability: NDArray[np.float32],
-    grids: tuple[Grid, Grid],
-    comparison: Comparison,
-) -> SeenLesions:
-    working, grid = grids
-    logit = lesion_logit(probability)
-    deviation = return_to_user_grid(comparison.logit_sd, working, grid, labels=False)
-    organ = resample_labelmap(working.image(comparison.organ_mask.astype(np.uint8)), grid)
-    known = sitk.GetArrayFromImage(organ) > 0
+def _seen(labels: NDArray[np.int32], grid: Grid, comparison: Comparison) -> SeenLesions:
     return SeenLesions(
         labels=labels,
         volumes_mm3=lesion_volumes(labels, grid),
-        logit=logit,
-        logit_sd=sitk.GetArrayFromImage(deviation),
-        highest_logit=np.where(known, logit, CERTAIN_LOGIT).astype(np.float32),
+        logit=comparison.logit,
+        logit_sd=comparison.logit_sd,
+        highest_logit=np.where(comparison.organ, comparison.logit, np.float32(CERTAIN_LOGIT)),
     )
 
 

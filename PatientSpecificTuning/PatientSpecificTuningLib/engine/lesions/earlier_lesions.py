@@ -27,6 +27,7 @@ from .brightening import bright_channel
 from .change import SeenLesions
 from .lesions import binarize
 from .lesions import label_lesions
+from .lesions import numbers_in
 
 if TYPE_CHECKING:
     from ..network.network import Head
@@ -57,8 +58,12 @@ class EarlierLesions:
 def lesion_logit(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     """Logit of a lesion softmax, float32, kept between -8 and 8."""
     edge = 1 / (1 + np.exp(LARGEST_LOGIT))
-    inside = np.clip(probability.astype(np.float64), edge, 1 - edge)
-    return np.log(inside / (1 - inside)).astype(np.float32)
+    logit = np.full(probability.shape, -LARGEST_LOGIT, dtype=np.float32)
+    # Most of a volume is certain.
+    possible = probability > edge
+    inside = np.minimum(probability[possible].astype(np.float64), 1 - edge)
+    logit[possible] = np.log(inside / (1 - inside))
+    return logit
 
 
 def earlier_lesions(
@@ -111,18 +116,37 @@ def earlier_lesions(
         logit=moved[0],
         highest_logit=moved[1],
         logit_sd=moved[2],
-        drawn=frozenset(int(number) for number in np.unique(labels[drawn]) if number > 0),
+        drawn=frozenset(numbers_in(labels[drawn])),
     )
-    bright = brightness_of(baseline, card, grid, alignment.transform)
+    known = organ_on_grid(baseline, grid, alignment.transform)
+    bright = brightness_of(baseline, card, known, grid, alignment.transform)
     return EarlierLesions(sitk.GetArrayFromImage(mask) > 0, seen, bright, alignment)
 
 
+def organ_on_grid(
+    examination: PreparedExamination, grid: Grid, transform: sitk.Transform | None = None
+) -> NDArray[np.bool_]:
+    """Where an examination shows the organ, on a grid, bool (Z, Y, X).
+
+    Args:
+        transform: from points of `grid` to points of the examination, None for identity.
+    """
+    own = examination.record.working_grid.image(examination.organ_mask.astype(np.uint8))
+    shown: NDArray[np.bool_] = sitk.GetArrayFromImage(resample_labelmap(own, grid, transform)) > 0
+    return shown
+
+
 def brightness_of(
-    examination: PreparedExamination, card: ModelCard, grid: Grid, transform: sitk.Transform | None = None
+    examination: PreparedExamination,
+    card: ModelCard,
+    organ: NDArray[np.bool_],
+    grid: Grid,
+    transform: sitk.Transform | None = None,
 ) -> NDArray[np.float32] | None:
     """The image of an examination in which lesions are bright, on a grid, float32 (Z, Y, X), nan outside the organ.
 
     Args:
+        organ: as `organ_on_grid` gives it.
         transform: from points of `grid` to points of the examination, None for identity.
 
     Returns:
@@ -131,10 +155,9 @@ def brightness_of(
     channel = bright_channel(card)
     if channel is None:
         return None
-    own, organ = examination.record.working_grid, examination.organ_mask.astype(np.uint8)
-    image = resample(own.image(np.asarray(examination.images[channel])), grid, transform=transform)
-    known = sitk.GetArrayFromImage(resample_labelmap(own.image(organ), grid, transform)) > 0
-    return np.where(known, sitk.GetArrayFromImage(image), np.nan).astype(np.float32)
+    own = examination.record.working_grid.image(np.asarray(examination.images[channel]))
+    image = sitk.GetArrayViewFromImage(resample(own, grid, transform=transform))
+    return np.where(organ, image, np.float32(np.nan))
 
 
 def lesion_volumes(labels: NDArray[np.integer], grid: Grid) -> dict[int, float]:
@@ -157,8 +180,8 @@ def labels_on_grid(
     """
     resampled = resample(own.image(labels), grid, interpolation="nearest", transform=transform)
     moved: NDArray[np.int32] = sitk.GetArrayFromImage(resampled)
-    lost = np.setdiff1d(np.unique(labels), np.unique(moved))
-    if not lost.size:
+    lost = sorted(set(numbers_in(labels)) - set(numbers_in(moved)))
+    if not lost:
         return moved
     back = _inverse(transform)
     source, target = own.image(labels), grid.image(moved)

@@ -8,10 +8,13 @@ than to any other, as the lesion in the sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from .lesions import box_of
 
 # How far beyond its border what a sample finds counts to a lesion.
 REACH_MM = 4.0
@@ -24,10 +27,14 @@ def lesion_zones(labels: NDArray[np.integer], sampling: Sequence[float]) -> NDAr
         labels: int (Z, Y, X), numbered lesions.
         sampling: voxel size in mm, (z, y, x).
     """
-    if not labels.any():
-        return np.zeros(labels.shape, dtype=np.int32)
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=sampling, return_indices=True)
-    zones: NDArray[np.int32] = np.where(distance <= REACH_MM, labels[tuple(nearest)], 0).astype(np.int32)
+    zones = np.zeros(labels.shape, dtype=np.int32)
+    if (box := box_of(labels > 0)) is None:
+        return zones
+    margins = [ceil(REACH_MM / size) for size in sampling]
+    near = tuple(slice(max(0, b.start - m), b.stop + m) for b, m in zip(box, margins, strict=True))
+    inside = labels[near]
+    distance, nearest = ndimage.distance_transform_edt(inside == 0, sampling=sampling, return_indices=True)
+    zones[near] = np.where(distance <= REACH_MM, inside[tuple(nearest)], 0)
     return zones
 
 

@@ -18,6 +18,17 @@ EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=int)
 IN_PLANE_PLUS = ndimage.generate_binary_structure(2, 1)[None]
 
 
+def box_of(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
+    """The smallest box round a mask, None where it is empty."""
+    boxes = ndimage.find_objects(np.asarray(mask, dtype=bool).view(np.uint8))
+    return boxes[0] if boxes else None
+
+
+def numbers_in(labels: NDArray[np.integer]) -> list[int]:
+    """Which lesions there are, by their numbers from 1."""
+    return [int(number) for number in np.unique(labels[labels > 0])]
+
+
 def binarize(
     probability: NDArray[np.floating],
     organ_mask: NDArray[np.bool_],
@@ -39,13 +50,18 @@ def binarize(
     """
     least = post_processing.threshold if threshold is None else threshold
     lesions = (probability >= least) & organ_mask
+    # Neither closing with a box nor opening leads out of the box round all lesions.
+    if (box := box_of(lesions)) is not None:
+        lesions[box] = _closed_and_opened(lesions[box], post_processing) & organ_mask[box]
+    return lesions
+
+
+def _closed_and_opened(lesions: NDArray[np.bool_], post_processing: PostProcessing) -> NDArray[np.bool_]:
     width = [size // 2 + 1 for size in post_processing.closing]
     padded = np.pad(lesions, [(w, w) for w in width])
     closed = ndimage.binary_closing(padded, structure=np.ones(post_processing.closing, dtype=bool))
-    lesions = closed[tuple(slice(w, -w) for w in width)]
-    if post_processing.opening:
-        lesions = ndimage.binary_opening(lesions, structure=IN_PLANE_PLUS)
-    return lesions & organ_mask
+    closed = closed[tuple(slice(w, -w) for w in width)]
+    return ndimage.binary_opening(closed, structure=IN_PLANE_PLUS) if post_processing.opening else closed
 
 
 def label_lesions(lesions: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -54,11 +70,15 @@ def label_lesions(lesions: NDArray[np.bool_]) -> NDArray[np.int32]:
     Returns:
         int32 (Z, Y, X), 0 is background.
     """
-    components, count = ndimage.label(lesions, structure=EVERY_NEIGHBOUR)
+    labels = np.zeros(lesions.shape, dtype=np.int32)
+    if (box := box_of(lesions)) is None:
+        return labels
+    components, count = ndimage.label(lesions[box], structure=EVERY_NEIGHBOUR)
     volumes = np.bincount(components.ravel(), minlength=count + 1)[1:]
     ranks = np.zeros(count + 1, dtype=np.int32)
     ranks[1 + np.argsort(-volumes, kind="stable")] = np.arange(1, count + 1)
-    return ranks[components]
+    labels[box] = ranks[components]
+    return labels
 
 
 @dataclass(frozen=True)

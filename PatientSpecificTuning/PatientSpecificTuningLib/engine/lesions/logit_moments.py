@@ -6,6 +6,8 @@ follows by error propagation through the head with the gradient at the features,
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -42,7 +44,7 @@ def logit_variance(folded: FoldedHead, rows: Tensor, units: Tensor) -> Tensor:
     half = has_fast_bfloat16(folded.device)
     kind = torch.bfloat16 if half else torch.float32
     rows = rows.to(folded.device, kind)
-    gradient = ((units > 0) * folded.output).to(kind) @ folded.hidden.T.to(kind)
+    gradient = (units > 0).to(kind).mul_(folded.output.to(kind)) @ folded.hidden.T.to(kind)
     before, after = (rate / (1 - rate) for rate in folded.dropout)
     by_features = _sum_of_squares(gradient.mul_(rows))
     by_units = _sum_of_squares(torch.relu(units) * folded.output)
@@ -55,11 +57,17 @@ def _sum_of_squares(terms: Tensor) -> Tensor:
 
 def softmax_deviation(logit: Tensor, variance: Tensor) -> Tensor:
     """Standard deviation of the lesion softmax of a normal logit, by Gauss-Hermite quadrature, float32 (voxels,)."""
-    nodes, weights = (torch.from_numpy(part).to(logit) for part in np.polynomial.hermite_e.hermegauss(_NODES))
+    nodes, weights = (part.to(logit) for part in _quadrature())
     weights = weights / weights.sum()
     softmax = torch.sigmoid(logit[:, None] + variance.sqrt()[:, None] * nodes)
     distances = softmax - (softmax @ weights)[:, None]
     return (distances.square_() @ weights).sqrt_()
+
+
+@cache
+def _quadrature() -> tuple[Tensor, Tensor]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    return torch.from_numpy(nodes), torch.from_numpy(weights)
 
 
 def largest_deviation(logit: Tensor, variance: Tensor) -> Tensor:

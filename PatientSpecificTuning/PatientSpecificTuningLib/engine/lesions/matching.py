@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from .lesions import numbers_in
+
 # Two lesions are linked when they share this part of the smaller one within the error of the border ...
 LEAST_NEAR = 0.25
 # ... or this part of it voxel by voxel.
@@ -70,9 +72,9 @@ def match_across_time(
     nearest = _successor_of_voxels(baseline, followup, successors, spacing)
     matches = [
         _match(later, sorted(e for e, f in links if f == later), successors, baseline, nearest)
-        for later in _numbers(followup)
+        for later in numbers_in(followup)
     ]
-    gone = [number for number in _numbers(baseline) if number not in successors]
+    gone = [number for number in numbers_in(baseline) if number not in successors]
     return Matching(matches + [LesionMatch((number,), None, (1.0,), "none") for number in gone], nearest)
 
 
@@ -93,10 +95,6 @@ def _kind(earlier: int, *, split: bool) -> str:
     if earlier > 1:
         return "regrouped" if split else "merged"
     return "split" if split else "one"
-
-
-def _numbers(labels: Labels) -> list[int]:
-    return [int(number) for number in np.unique(labels) if number > 0]
 
 
 def _links(baseline: Labels, followup: Labels, reach: NDArray[np.bool_]) -> set[Pair]:

@@ -146,12 +146,11 @@ def require_dropout(repetitions: int, seed: int) -> None:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """Lesions of one examination on its working grid, arrays (Z, Y, X)."""
+    """Lesions of one examination and their softmax on the grid of the volume that the user loaded."""
 
-    lesions: NDArray[np.bool_]
+    lesions: sitk.Image
     probability: NDArray[np.float32]
-    working_grid: Grid
-    user_grid: Grid
+    grid: Grid
 
 
 def write_result(
@@ -172,21 +171,17 @@ def write_result(
     Raises:
         InputError: the disk is full or the folder cannot be written to.
     """
-    working, grid = segmentation.working_grid, segmentation.user_grid
-    labelmap = return_to_user_grid(segmentation.lesions.astype(np.uint8), working, grid, labels=True)
-    probability = return_to_user_grid(segmentation.probability, working, grid, labels=False)
-    write_volume(labelmap, folder / LABELMAP)
-    write_volume(probability, folder / PROBABILITY)
-    labels = label_lesions(sitk.GetArrayFromImage(labelmap) > 0)
+    grid, probability = segmentation.grid, segmentation.probability
+    write_volume(segmentation.lesions, folder / LABELMAP)
+    write_volume(grid.image(probability), folder / PROBABILITY)
+    labels = label_lesions(sitk.GetArrayFromImage(segmentation.lesions) > 0)
     write_volume(grid.image(labels), folder / LESION_LABELS)
     # Without repetitions the deviation is not available, which is not the same as certain.
     unknown = np.full(labels.shape, np.nan, dtype=np.float32)
-    rows = _write_table(folder, labels, sitk.GetArrayFromImage(probability), unknown, grid)
+    rows = _write_table(folder, labels, probability, unknown, grid)
     summary = _summary(rows, labels, grid)
     if comparison is not None:
-        softmax = sitk.GetArrayFromImage(probability)
-        grids = working, grid
-        summary |= write_comparison(folder, labels, softmax, grids, comparison)
+        summary |= write_comparison(folder, labels, grid, comparison)
     write_text(folder / RESULT_JSON, json.dumps({**run, **summary, **WITHOUT_DROPOUT}, indent=2) + "\n")
 
 

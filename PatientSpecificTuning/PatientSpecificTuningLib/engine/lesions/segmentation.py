@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from ..case.case import Case
+from ..images.geometry import Grid
 from ..images.geometry import resample_labelmap
 from ..images.geometry import return_to_user_grid
 from ..model.card import ModelCard
@@ -32,6 +33,7 @@ from .earlier_lesions import brightness_of
 from .earlier_lesions import earlier_lesions
 from .earlier_lesions import labels_on_grid
 from .earlier_lesions import lesion_logit
+from .earlier_lesions import organ_on_grid
 from .extent_uncertainty import ExtentCounter
 from .extent_uncertainty import lesion_zones
 from .lesions import binarize
@@ -67,28 +69,40 @@ def segment_examination(
         lambda d: predict_with_deviation(head, store, device=d, progress=progress)
     )
     organ, grids = examination.organ_mask, (record.working_grid, record.user_grid)
-    if not run["with_change"]:
-        lesions = binarize(probability, organ, card.post_processing)
-        found = Segmentation(lesions, probability, *grids)
-        write_result(folder, found, {**run, "seconds": time.monotonic() - start})
-        return
-    earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
-    settings = settings_for(ChangeSettings(**run["change_settings"]), earlier.alignment.quality)
-    brightened = _brightened(card, earlier, examination)
-    threshold = _threshold(card, earlier, examination, probability, brightened, settings, run["priors"])
+    shown = _for_user(probability, *grids)
+    comparison, threshold = None, None
+    if run["with_change"]:
+        earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
+        known = organ_on_grid(examination, record.user_grid)
+        comparison = Comparison(
+            earlier,
+            known,
+            lesion_logit(shown),
+            _for_user(deviation, *grids),
+            _brightened(card, earlier, examination, known),
+            settings_for(ChangeSettings(**run["change_settings"]), earlier.alignment.quality),
+            case.dates,
+        )
+        threshold = _threshold(card, comparison, grids, run["priors"])
     lesions = binarize(probability, organ, card.post_processing, threshold=threshold)
-    segmentation = Segmentation(lesions, probability, *grids)
-    comparison = Comparison(earlier, organ, deviation, brightened, settings, case.dates)
+    segmentation = Segmentation(return_to_user_grid(lesions, *grids, labels=True), shown, record.user_grid)
     run = {**run, "seconds": time.monotonic() - start}
     write_result(folder, segmentation, run, comparison=comparison)
 
 
+def _for_user(values: NDArray[np.float32], working: Grid, user: Grid) -> NDArray[np.float32]:
+    shown: NDArray[np.float32] = sitk.GetArrayFromImage(
+        return_to_user_grid(values, working, user, labels=False)
+    )
+    return shown
+
+
 def _brightened(
-    card: ModelCard, earlier: EarlierLesions, followup: PreparedExamination
+    card: ModelCard, earlier: EarlierLesions, followup: PreparedExamination, organ: NDArray[np.bool_]
 ) -> NDArray[np.float32] | None:
     """How much brighter the follow-up is on its user grid; None where the model sees no image of bright lesions."""
     grid = followup.record.user_grid
-    later = brightness_of(followup, card, grid)
+    later = brightness_of(followup, card, organ, grid)
     if later is None or earlier.brightness is None:
         return None
     x, y, z = grid.spacing
@@ -96,29 +110,30 @@ def _brightened(
 
 
 def _threshold(
-    card: ModelCard,
-    earlier: EarlierLesions,
-    followup: PreparedExamination,
-    probability: NDArray[np.float32],
-    brightened: NDArray[np.float32] | None,
-    settings: ChangeSettings,
-    asked: dict[str, float] | None,
+    card: ModelCard, comparison: Comparison, grids: tuple[Grid, Grid], asked: dict[str, float] | None
 ) -> NDArray[np.float32] | None:
     """The threshold of every voxel of the working grid; None where the baseline is not asked."""
     if asked is None:
         return None
-    priors, grids = LesionPriors(**asked), (followup.record.working_grid, followup.record.user_grid)
+    priors, earlier = LesionPriors(**asked), comparison.earlier
     x, y, z = grids[1].spacing
-    logit = lesion_logit(sitk.GetArrayFromImage(return_to_user_grid(probability, *grids, labels=False)))
     threshold = card.post_processing.threshold
     rise = np.zeros_like(earlier.mask)
-    if priors.risen and brightened is not None:
-        rise = risen(earlier.seen, logit, brightened, threshold, priors.risen, (x, y, z), settings)
-    lesions, risen_tissue = (
-        sitk.GetArrayFromImage(resample_labelmap(grids[1].image(mask.astype(np.uint8)), grids[0])) > 0
-        for mask in (earlier.mask, rise)
-    )
+    if priors.risen and comparison.brightened is not None:
+        changed = comparison.logit, comparison.brightened
+        rise = risen(earlier.seen, *changed, threshold, priors.risen, (x, y, z), comparison.settings)
+    kept = earlier.mask if priors.kept else np.zeros_like(earlier.mask)
+    lesions, risen_tissue = (_on_working_grid(mask, *grids) for mask in (kept, rise))
     return local_threshold(threshold, lesions, risen_tissue, priors)
+
+
+def _on_working_grid(mask: NDArray[np.bool_], working: Grid, user: Grid) -> NDArray[np.bool_]:
+    if not mask.any():
+        return np.zeros(working.shape, dtype=bool)
+    moved: NDArray[np.bool_] = (
+        sitk.GetArrayFromImage(resample_labelmap(user.image(mask.astype(np.uint8)), working)) > 0
+    )
+    return moved
 
 
 def compute_uncertainty(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,14 +14,18 @@ from torch import Tensor
 from torch import nn
 
 from ..errors import Cancelled
+from ..network.chunk_threads import in_threads
 from ..network.features import ROWS_AT_ONCE
 from ..network.features import FeatureStore
+from ..network.features import Place
 from ..network.folded_head import FoldedHead
 from ..network.frozen_trunk import has_fast_bfloat16
 from ..network.network import DualPathwayNetwork
 from ..network.network import Head
 from ..network.prediction import plain_softmax
 from ..network.random_bits import RandomBits
+from ..network.random_bits import Words
+from ..network.random_bits import dropped_by
 from ..progress import Progress
 from .extent_uncertainty import ExtentCounter
 from .logit_moments import largest_deviation
@@ -73,14 +80,13 @@ def monte_carlo_dropout(
     report(0.0)
     mean, deviation, largest = _without_sampling(folded, store, report)
     sampled = np.flatnonzero(largest > sampled_above) if sampled_above > 0 else np.arange(len(store))
-    sampler = _sampler(folded, seed)
-    for start in range(0, sampled.size, ROWS_AT_ONCE):
-        voxels = sampled[start : start + ROWS_AT_ONCE]
-        samples = sampler(store.picked(voxels), repetitions)
+    parts = [sampled[start : start + ROWS_AT_ONCE] for start in range(0, sampled.size, ROWS_AT_ONCE)]
+    drawn = _sampler(folded, seed)(map(store.picked, parts), repetitions)
+    for number, (voxels, samples) in enumerate(zip(parts, drawn, strict=True)):
         if extent is not None:
             extent.add(voxels, mean[voxels], samples)
         mean[voxels], deviation[voxels] = samples.mean(axis=0), samples.std(axis=0)
-        report(0.5 + 0.5 * start / sampled.size)
+        report(0.5 + 0.5 * number / len(parts))
     if extent is not None:
         certain = np.setdiff1d(np.arange(len(store)), sampled, assume_unique=True)
         extent.add(certain, mean[certain], mean[None, certain])
@@ -93,11 +99,19 @@ def _without_sampling(
     folded: FoldedHead, store: FeatureStore, report: Callable[[float], None]
 ) -> tuple[NDArray[np.float32], ...]:
     """Softmax, its standard deviation for a normal logit, and what that cannot exceed, of every organ voxel."""
-    values = np.empty((3, len(store)), dtype=np.float32)
-    for voxels, rows in store.chunks():
+
+    def found(rows: Tensor) -> NDArray[np.float32]:
         logit, variance = logit_moments(folded, rows)
-        found = (torch.sigmoid(logit), softmax_deviation(logit, variance), largest_deviation(logit, variance))
-        values[:, voxels] = torch.stack(found).cpu().numpy()
+        values = (
+            torch.sigmoid(logit),
+            softmax_deviation(logit, variance),
+            largest_deviation(logit, variance),
+        )
+        return torch.stack(values).cpu().numpy()
+
+    values = np.empty((3, len(store)), dtype=np.float32)
+    for voxels, chunk in _over_chunks(found, store, folded.device):
+        values[:, voxels] = chunk
         report(0.5 * voxels.stop / len(store))
     return tuple(values)
 
@@ -120,21 +134,37 @@ def predict_with_deviation(
         two float32 (Z, Y, X); 0 outside the organ mask, the deviation also where it was left out.
     """
     folded = FoldedHead(head, device=device)
-    values = np.zeros((2, len(store)), dtype=np.float32)
-    for voxels, rows in store.chunks():
+
+    def found(rows: Tensor) -> NDArray[np.float32]:
         units = folded.units(rows)
         probability = torch.sigmoid(folded.logit(units)).cpu()
-        values[0, voxels] = probability.numpy()
+        deviation = torch.zeros_like(probability)
         wanted = torch.nonzero(probability >= least)[:, 0]
         if wanted.numel():
             variance = logit_variance(folded, rows[wanted], units[wanted.to(folded.device)])
-            values[1, voxels][wanted.numpy()] = variance.sqrt().cpu().numpy()
+            deviation[wanted] = variance.sqrt().cpu()
+        return torch.stack([probability, deviation]).numpy()
+
+    values = np.empty((2, len(store)), dtype=np.float32)
+    for voxels, chunk in _over_chunks(found, store, folded.device):
+        values[:, voxels] = chunk
         if progress is not None:
             progress("Finding lesions", voxels.stop / len(store))
     return store.volume(values[0]), store.volume(values[1])
 
 
-Sampler = Callable[[Tensor, int], NDArray[np.float32]]
+def _over_chunks(
+    action: Callable[[Tensor], NDArray[np.float32]], store: FeatureStore, device: torch.device
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The place of every chunk among all voxels, and what the action gives for its features (voxels, maps)."""
+
+    def chunk(place: Place) -> tuple[slice, NDArray[np.float32]]:
+        return place.voxels, action(store.rows(place))
+
+    return in_threads(chunk, store.places()) if device.type == "cpu" else map(chunk, store.places())
+
+
+Sampler = Callable[[Iterable[Tensor], int], Iterator[NDArray[np.float32]]]
 
 
 def _sampler(folded: FoldedHead, seed: int) -> Sampler:
@@ -148,8 +178,11 @@ class _DropoutSampler:
         torch.manual_seed(seed)
         self.folded = folded
 
+    def __call__(self, chunks: Iterable[Tensor], repetitions: int) -> Iterator[NDArray[np.float32]]:
+        return (self._samples(rows, repetitions) for rows in chunks)
+
     @torch.inference_mode()
-    def __call__(self, rows: Tensor, repetitions: int) -> NDArray[np.float32]:
+    def _samples(self, rows: Tensor, repetitions: int) -> NDArray[np.float32]:
         rows = rows.to(self.folded.device, torch.float32)
         return torch.stack([self._sample(rows) for _ in range(repetitions)]).cpu().numpy()
 
@@ -171,16 +204,26 @@ class _RandomBitSampler:
         self.hidden = (folded.hidden / before).to(self.dtype)
         self.output = folded.output / after
 
-    @torch.inference_mode()
-    def __call__(self, rows: Tensor, repetitions: int) -> NDArray[np.float32]:
-        rows = rows.to(self.dtype)
-        samples = np.empty((repetitions, rows.shape[0]), dtype=np.float32)
-        for repetition in range(repetitions):
-            hidden = (self.bits.dropped(rows, self.rates[0]) @ self.hidden).float()
-            hidden = torch.relu_(hidden.add_(self.shift))
-            logit = self.bits.dropped(hidden, self.rates[1]) @ self.output
-            samples[repetition] = torch.sigmoid(logit + self.bias).numpy()
-        return samples
+    def __call__(self, chunks: Iterable[Tensor], repetitions: int) -> Iterator[NDArray[np.float32]]:
+        samples = in_threads(lambda drawn: self._sample(*drawn), self._drawn(chunks, repetitions))
+        while of_chunk := list(islice(samples, repetitions)):
+            yield np.stack(of_chunk)
+
+    def _drawn(self, chunks: Iterable[Tensor], repetitions: int) -> Iterator[tuple[Tensor, Words, Words]]:
+        """The features of every sample with its random words, which one source gives in this order."""
+        before, after = self.rates
+        for chunk in chunks:
+            rows = chunk.to(self.dtype)
+            units = rows.shape[0], self.hidden.shape[1]
+            for _ in range(repetitions):
+                yield rows, self.bits.words(rows.shape, before), self.bits.words(units, after)
+
+    def _sample(self, rows: Tensor, before: Words, after: Words) -> NDArray[np.float32]:
+        hidden = (dropped_by(before, rows, self.rates[0]) @ self.hidden).float()
+        hidden = torch.relu_(hidden.add_(self.shift))
+        logit = dropped_by(after, hidden, self.rates[1]) @ self.output
+        sample: NDArray[np.float32] = torch.sigmoid(logit + self.bias).numpy()
+        return sample
 
 
 def monte_carlo_dropout_plain(

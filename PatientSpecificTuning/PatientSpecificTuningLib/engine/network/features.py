@@ -43,6 +43,14 @@ KEPT_AS: dict[str, np.dtype[Any]] = {"auto": BYTE, "bfloat16": HALF, "float32": 
 
 
 @dataclass(frozen=True)
+class Place:
+    """A chunk of the voxels of one slice: the slice, and where they are among all voxels."""
+
+    position: int
+    voxels: slice
+
+
+@dataclass(frozen=True)
 class FeatureStore:
     """Features of some voxels of one scan, memory-mapped; a row of the file is a voxel or belongs to the scales.
 
@@ -61,17 +69,27 @@ class FeatureStore:
         return int(self._firsts[-1])
 
     def chunks(self) -> Iterator[tuple[slice, Tensor]]:
-        """All voxels in the order of the file: a chunk's place among them, and their features (voxels, maps)."""
+        """All voxels from the first: a chunk's place among them, and their features (voxels, maps)."""
+        return ((place.voxels, self.rows(place)) for place in self.places())
+
+    def places(self) -> Iterator[Place]:
+        """Where the same chunks are, without reading them."""
         for position in range(self.kept.shape[0]):
-            yield from self.slice_chunks(position)
+            yield from self._slice_places(position)
 
     def slice_chunks(self, position: int) -> Iterator[tuple[slice, Tensor]]:
-        """The same for the voxels of one slice."""
+        """The same chunks of the voxels of one slice."""
+        return ((place.voxels, self.rows(place)) for place in self._slice_places(position))
+
+    def rows(self, place: Place) -> Tensor:
+        """Features of a chunk, float32 or bfloat16 (voxels, feature maps)."""
+        offset = self._offsets[place.position]
+        return self._decoded(place.position, slice(place.voxels.start + offset, place.voxels.stop + offset))
+
+    def _slice_places(self, position: int) -> Iterator[Place]:
         first, last = self.slice_range(position)
         for start in range(first, last, ROWS_AT_ONCE):
-            voxels = slice(start, min(last, start + ROWS_AT_ONCE))
-            offset = self._offsets[position]
-            yield voxels, self._decoded(position, slice(voxels.start + offset, voxels.stop + offset))
+            yield Place(position, slice(start, min(last, start + ROWS_AT_ONCE)))
 
     def picked(self, voxels: NDArray[np.integer]) -> Tensor:
         """Features of some voxels, in ascending order, float32 or bfloat16 (voxels, feature maps)."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import closing
 from contextlib import contextmanager
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,9 +15,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from torch import Tensor
 
 from ..errors import Cancelled
 from ..errors import InputError
+from ..network.chunk_threads import one_ahead
 from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
 from ..network.tuned_head import TunedHead
@@ -28,6 +32,7 @@ from .patch_features import PatchFeatures
 from .patch_features import counted_pixels
 from .patch_features import pool_patches
 from .plan import LESION_WISE
+from .plan import PlannedPatch
 from .plan import TuningSettings
 from .plan import plan_patches
 from .weighting import lesion_wise_weights
@@ -86,18 +91,32 @@ def tune(
         network, images, organ_mask, slices, settings, patch_folder, precision, device, progress, cancelled
     ) as features:
         batches = TuningBatches(counted_pixels(organ_mask, settings), features, maps, settings)
-        for iteration in range(settings.iterations):
-            if cancelled is not None and cancelled():
-                message = f"Fine-tuning stopped after {iteration} of {settings.iterations} iterations."
-                raise Cancelled(message)
-            first = iteration * settings.batch_size
-            trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
-            if progress is not None:
-                progress("Fine-tuning", (iteration + 1) / settings.iterations)
+        starts = range(0, settings.iterations * settings.batch_size, settings.batch_size)
+        planned = (plan[first : first + settings.batch_size] for first in starts)
+        with _drawn(batches, planned, ahead=settings.patch_pool is not None) as drawn:
+            for iteration, batch in enumerate(drawn):
+                if cancelled is not None and cancelled():
+                    message = f"Fine-tuning stopped after {iteration} of {settings.iterations} iterations."
+                    raise Cancelled(message)
+                trainer.step(*batch)
+                if progress is not None:
+                    progress("Fine-tuning", (iteration + 1) / settings.iterations)
     state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
     tuned = TunedHead(state, trainer.losses, trainer.parameters())
     _require_finite(tuned, patch_folder)
     return tuned
+
+
+@contextmanager
+def _drawn(
+    batches: TuningBatches, planned: Iterable[Sequence[PlannedPatch]], *, ahead: bool
+) -> Iterator[Iterator[tuple[Tensor, Tensor, Tensor]]]:
+    """The batches, drawn one ahead of the iterations where that is little work for one core."""
+    if not ahead:
+        yield map(batches.batch, planned)
+        return
+    with closing(one_ahead(batches.batch, planned)) as drawn:
+        yield drawn
 
 
 def _require_finite(tuned: TunedHead, patch_folder: Path | None) -> None:
@@ -152,11 +171,14 @@ def _maps(
     settings: TuningSettings,
     base_prediction: NDArray[np.bool_] | None,
 ) -> NDArray[np.float32]:
-    """Label, weight in the loss, and where it is telling to look: float32 (3, Z, Y, X)."""
-    lesions = labels if base_prediction is None else labels | base_prediction
+    """Label, weight in the loss, and where it is telling to look: float32 (3, Z, Y, X), 0 on all other slices."""
+    chosen = list(slices)
+    lesions = labels[chosen] if base_prediction is None else labels[chosen] | base_prediction[chosen]
     telling = ndimage.binary_dilation(lesions, structure=IN_PLANE_NEIGHBOURS, iterations=TELLING_PIXELS)
     weights = _pixel_weights(network, labels, slices, settings, base_prediction)
-    return np.stack([labels, weights, telling]).astype(np.float32)
+    maps = np.zeros((3, *labels.shape), dtype=np.float32)
+    maps[:, chosen] = labels[chosen], weights[chosen], telling
+    return maps
 
 
 def _pixel_weights(
@@ -168,7 +190,7 @@ def _pixel_weights(
 ) -> NDArray[np.float32]:
     if settings.weighting is None:
         background, lesion = network.card.class_weights
-        return np.where(labels, lesion, background).astype(np.float32)
+        return np.where(labels, np.float32(lesion), np.float32(background))
     if settings.weighting == LESION_WISE:
         return lesion_wise_weights(labels, slices, network.card.class_weights)
     if base_prediction is None:

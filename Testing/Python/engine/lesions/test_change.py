@@ -22,6 +22,7 @@ from PatientSpecificTuningLib.engine.lesions.change import write_change_table
 from PatientSpecificTuningLib.engine.lesions.change_evidence import ChangeSettings
 from PatientSpecificTuningLib.engine.lesions.change_evidence import joint_excess
 from PatientSpecificTuningLib.engine.lesions.change_evidence import surface_mm2
+from PatientSpecificTuningLib.engine.lesions.earlier_lesions import lesion_logit
 from PatientSpecificTuningLib.engine.lesions.earlier_lesions import lesion_volumes
 from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
 
@@ -73,6 +74,13 @@ def test_a_clear_change_has_its_name_and_is_sure(before, after, change, match, s
     (row,) = changes(seen(*before), seen(*after))
     assert (row.change, row.match, row.sure) == (change, match, sure)
     assert row.difference_mm3 == pytest.approx(row.followup_volume_mm3 - row.baseline_volume_mm3)
+
+
+@given(arrays(np.float32, 20, elements=st.floats(0, 1, width=32)))
+def test_the_logit_of_a_softmax_is_bounded(softmax) -> None:
+    with np.errstate(divide="ignore"):
+        wanted = np.log(softmax.astype(float)) - np.log1p(-softmax.astype(float))
+    np.testing.assert_allclose(lesion_logit(softmax), np.clip(wanted, -8, 8), rtol=1e-6, atol=1e-6)
 
 
 def test_lesions_that_joined_are_one_merged_row_and_one_that_fell_apart_is_several() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PatientSpecificTuningLib.engine.lesions.extent_uncertainty import REACH_MM
 from PatientSpecificTuningLib.engine.lesions.extent_uncertainty import ExtentCounter
 from PatientSpecificTuningLib.engine.lesions.extent_uncertainty import lesion_zones
+from scipy import ndimage
 
 SAMPLING = (3.0, 1.0, 1.0)
 
@@ -27,6 +29,16 @@ def _uncertainty(labels: np.ndarray, samples: list[np.ndarray]) -> np.ndarray:
     for part in (rows[:300], rows[300:]):
         counter.add(part, plain[part], values[:, part])
     return counter.uncertainty()
+
+
+def test_zones_are_those_of_a_distance_taken_everywhere() -> None:
+    labels = np.zeros((9, 30, 40), dtype=np.int32)
+    labels[4:6, 10:15, 0:15] = 1
+    labels[5, 13:16, 17:24] = 2
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=SAMPLING, return_indices=True)
+    wanted = np.where(distance <= REACH_MM, labels[tuple(nearest)], 0)
+    assert np.array_equal(lesion_zones(labels, SAMPLING), wanted)
+    assert (wanted > 0).sum() > 2 * (labels > 0).sum()
 
 
 def test_a_lesion_that_is_the_same_in_every_sample_is_certain() -> None:

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PatientSpecificTuningLib.engine.lesions.lesions import IN_PLANE_PLUS
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
 from PatientSpecificTuningLib.engine.lesions.lesions import label_lesions
 from PatientSpecificTuningLib.engine.lesions.lesions import lesion_table
 from PatientSpecificTuningLib.engine.lesions.lesions import write_lesion_table
 from PatientSpecificTuningLib.engine.lesions.overlap_rule import compare_lesions
 from PatientSpecificTuningLib.engine.model.card import PostProcessing
+from scipy import ndimage
 
 SHAPE = (4, 9, 9)
 EVERYWHERE = np.ones(SHAPE, dtype=bool)
@@ -63,6 +65,25 @@ def test_opening_removes_single_voxels_and_keeps_crosses() -> None:
 
 def test_the_threshold_itself_is_lesion() -> None:
     assert binarize(np.full(SHAPE, 0.5), EVERYWHERE, PostProcessing()).all()
+
+
+@given(
+    arrays(bool, SHAPE, elements=st.sampled_from([False] * 4 + [True])),
+    arrays(bool, SHAPE, elements=st.booleans()),
+    st.tuples(*[st.integers(1, 4)] * 3),
+    st.booleans(),
+)
+@settings(deadline=None)
+def test_looking_at_the_box_round_all_lesions_finds_the_same_as_looking_everywhere(
+    above, organ, closing, opening
+) -> None:
+    width = [(size // 2 + 1,) * 2 for size in closing]
+    closed = ndimage.binary_closing(np.pad(above & organ, width), structure=np.ones(closing))
+    closed = closed[tuple(slice(w, -w) for w, _ in width)]
+    wanted = (ndimage.binary_opening(closed, structure=IN_PLANE_PLUS) if opening else closed) & organ
+    found = binarize(above.astype(float), organ, PostProcessing(closing=closing, opening=opening))
+    assert np.array_equal(found, wanted)
+    assert np.array_equal(label_lesions(found) > 0, wanted)
 
 
 @given(arrays(bool, SHAPE, elements=st.booleans()))
