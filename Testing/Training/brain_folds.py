@@ -1,9 +1,9 @@
 """The recipe of the shipped brain model with patients and a scanner left out, so that every examination is judged unseen.
 
-Every fold goes on, as the shipped weights did (`continue_brain_model.py`: the first half of 200 iterations), from weights
-of the first recipe that had not seen its patients either, and leaves a folder named without-A-B-..., as the judges want
-it. The shipped weights themselves are the first fold. The scanner left out is MS3SEG: old weights, which met the other
-two, and the same recipe on these two alone; scanner-long is the same with the settings of a training run to its end.
+Every fold goes on from weights of the first recipe that had not seen its patients (`continue_brain_model.py`: the first
+half of 200 iterations, then all of a longer training, --long), and leaves a folder named without-A-B-..., as the judges
+want it. The first fold are the weights that ship. The scanner left out is MS3SEG: old weights, which met the other two, and
+the same recipe on these two alone; scanner-long goes on with --long.
 
     python Testing/environment.py Testing/Training/brain_folds.py --data FOLDER --work FOLDER --first MODEL
 """
@@ -24,22 +24,22 @@ from PatientSpecificTuningLib.engine.model.card import ModelCard
 from PatientSpecificTuningLib.engine.model.card import read_model_card
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.model_folder import WEIGHTS_NAME
-from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.model_folder import save_model
 from safetensors.torch import load_file
 from safetensors.torch import save_file
 
 # Patients left out, and the weights of the first recipe to start from; None are those that learned from all five.
 FOLDS: dict[str, tuple[tuple[str, ...], str | None]] = {
+    "A": (("cs19", "ms01", "ms08", "ms12"), "without-cs19"),
     "B": (("P39", "P18", "ms04", "ms14"), "without-P39-P18"),
     "C": (("cs26", "cs07", "ms10", "ms05"), "without-cs26-cs07"),
     "D": (("ms03", "ms07", "ms11", "ms13"), None),
 }
 FIRST_RECIPE = Path(__file__).parent / "FirstRecipe"
-SHIPPED = ("cs19", "ms01", "ms08", "ms12")
 SCANNER = tuple(source.name for source in MS3SEG)
 ITERATIONS, STOPPED_AFTER = 200, 100
-LONG_ITERATIONS = 500
+LONG_ITERATIONS, LONG_RATE = 700, 7e-4
+SCANNER_ITERATIONS = 500
 # Scanner left out: by the recipe of the shipped weights, and run to its end.
 SCANNERS = ("scanner", "scanner-long")
 
@@ -70,34 +70,48 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", default=[*FOLDS, *SCANNERS], choices=[*FOLDS, *SCANNERS])
     parser.add_argument("--half", type=Path, help="folder for the folds in bfloat16, which halves their size")
     options = parser.parse_args()
-    folds = options.work / "folds"
-    shipped = folds / left_out_name(SHIPPED)
-    if not (shipped / CARD_NAME).is_file():
-        save_model(shipped, _card(SHIPPED, "the weights that ship"), load_model(choose_model(None))[1])
-    runs = {part: (left, folds / left_out_name(left), start) for part, (left, start) in FOLDS.items()}
-    runs |= {part: (SCANNER, options.work / part / left_out_name(SCANNER), None) for part in SCANNERS}
     for part in options.parts:
-        left, folder, start = runs[part]
-        if not (folder / CARD_NAME).is_file():
+        if part in FOLDS:
+            left, start = FOLDS[part]
             first = FIRST_RECIPE / start if start else options.first
-            run = _run(part, first, frozenset(left))
-            network = continued(run, options.data, options.work, options.work / "corrected")
-            save_model(folder, _card(left, _recipe(run)), network)
-            print(f"{folder} is complete", flush=True)
-    for folder in sorted(folds.iterdir()) if options.half else []:
+            runs = [
+                Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER),
+                _long(f"long-{part}", left, LONG_ITERATIONS, LONG_RATE),
+            ]
+            _train(runs, left, options.work / "folds", options)
+        elif part == "scanner":
+            runs = [Run(part, options.first, frozenset(SCANNER), ITERATIONS, stop_after=STOPPED_AFTER)]
+            _train(runs, SCANNER, options.work / part, options)
+        else:
+            run = _long(part, SCANNER, SCANNER_ITERATIONS, 5e-4)
+            _train([replace(run, start=options.first)], SCANNER, options.work / part, options)
+    for folder in sorted((options.work / "folds").iterdir()) if options.half else []:
         _save_half(folder, options.half / folder.name)
 
 
-def _run(part: str, first: Path, left: frozenset[str]) -> Run:
-    if part == "scanner-long":
-        return Run(part, first, left, LONG_ITERATIONS, keep_every=100, long=True)
-    return Run(f"fold-{part}", first, left, ITERATIONS, stop_after=STOPPED_AFTER)
+def _long(name: str, left: tuple[str, ...], iterations: int, rate: float) -> Run:
+    """A training that is run to its end; where it starts is decided later."""
+    return Run(name, Path(), frozenset(left), iterations, rate, keep_every=100, long=True)
+
+
+def _train(runs: list[Run], left: tuple[str, ...], parent: Path, options: argparse.Namespace) -> None:
+    """One run after the other, each from where the one before ended."""
+    folder = parent / left_out_name(left)
+    if (folder / CARD_NAME).is_file():
+        return
+    recipe, start = f"weights {runs[0].start.name}", runs[0].start
+    for number, run in enumerate(runs, start=1):
+        network = continued(replace(run, start=start), options.data, options.work, options.work / "corrected")
+        recipe += f", then {_recipe(run)}"
+        start = folder if number == len(runs) else options.work / f"{run.name}-end"
+        save_model(start, _card(left, recipe), network)
+    print(f"{folder} is complete", flush=True)
 
 
 def _recipe(run: Run) -> str:
     """What the card says of it."""
     done = f"{run.stop_after or run.iterations} of {run.iterations} iterations"
-    return f"weights {run.start.name}, then {done} of continue_brain_model.py{' --long' if run.long else ''}"
+    return f"{done} of continue_brain_model.py{' --long' if run.long else ''}"
 
 
 def _save_half(model: Path, output: Path) -> None:
