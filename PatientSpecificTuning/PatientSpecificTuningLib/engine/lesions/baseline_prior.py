@@ -26,6 +26,7 @@ from .change import SeenLesions
 from .change_evidence import ChangeSettings
 from .change_evidence import systematic_shift
 from .lesions import EVERY_NEIGHBOUR
+from .lesions import box_of
 
 # More than this would make a lesion of what the CNN calls background with a probability of 98 %.
 LARGEST_PRIOR = 4.0
@@ -134,11 +135,15 @@ def risen(
     least = log(threshold / (1 - threshold))
     shift = systematic_shift(baseline.labels > 0, logit >= least, baseline.logit, logit)
     reach = settings.reach(spacing)
-    highest = ndimage.maximum_filter(baseline.highest_logit, footprint=reach, mode="nearest")
-    rise = logit - highest - max(shift, 0.0)
-    candidates = (rise >= RISEN_LOGIT) & (brightened >= RISEN_BRIGHTNESS) & (logit >= least - prior)
-    pieces, count = ndimage.label(candidates, EVERY_NEIGHBOUR)
+    possible = (brightened >= RISEN_BRIGHTNESS) & (logit >= least - prior)
+    found: Mask = np.zeros_like(possible)
+    # Wide enough for all that lies within reach.
+    if (box := box_of(possible, [size // 2 for size in reach.shape])) is None:
+        return found
+    highest = ndimage.maximum_filter(baseline.highest_logit[box], footprint=reach, mode="nearest")
+    rise = logit[box] - highest - max(shift, 0.0)
+    pieces, count = ndimage.label((rise >= RISEN_LOGIT) & possible[box], EVERY_NEIGHBOUR)
     large = np.bincount(pieces.ravel(), minlength=count + 1) * np.prod(spacing) >= settings.smallest_mm3
     large[0] = False
-    found: Mask = large[pieces]
+    found[box] = large[pieces]
     return found

@@ -23,7 +23,6 @@ from ..progress import Progress
 from ..progress import within
 from .alignment import Alignment
 from .alignment import alignment_of
-from .brightening import bright_channel
 from .change import SeenLesions
 from .lesions import binarize
 from .lesions import label_lesions
@@ -44,15 +43,14 @@ class EarlierLesions:
     Attributes:
         mask: bool (Z, Y, X), a voxel belongs to a lesion when at least half of it does.
         seen: labels, volumes, logits.
-        brightness: the image in which lesions are bright, float32 (Z, Y, X), nan where it shows no organ; None where the
-            model sees no such image.
         alignment: what brought them there.
+        examination: where they were found.
     """
 
     mask: NDArray[np.bool_]
     seen: SeenLesions
-    brightness: NDArray[np.float32] | None
     alignment: Alignment
+    examination: PreparedExamination
 
 
 def lesion_logit(probability: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -118,46 +116,7 @@ def earlier_lesions(
         logit_sd=moved[2],
         drawn=frozenset(numbers_in(labels[drawn])),
     )
-    known = organ_on_grid(baseline, grid, alignment.transform)
-    bright = brightness_of(baseline, card, known, grid, alignment.transform)
-    return EarlierLesions(sitk.GetArrayFromImage(mask) > 0, seen, bright, alignment)
-
-
-def organ_on_grid(
-    examination: PreparedExamination, grid: Grid, transform: sitk.Transform | None = None
-) -> NDArray[np.bool_]:
-    """Where an examination shows the organ, on a grid, bool (Z, Y, X).
-
-    Args:
-        transform: from points of `grid` to points of the examination, None for identity.
-    """
-    own = examination.record.working_grid.image(examination.organ_mask.astype(np.uint8))
-    shown: NDArray[np.bool_] = sitk.GetArrayFromImage(resample_labelmap(own, grid, transform)) > 0
-    return shown
-
-
-def brightness_of(
-    examination: PreparedExamination,
-    card: ModelCard,
-    organ: NDArray[np.bool_],
-    grid: Grid,
-    transform: sitk.Transform | None = None,
-) -> NDArray[np.float32] | None:
-    """The image of an examination in which lesions are bright, on a grid, float32 (Z, Y, X), nan outside the organ.
-
-    Args:
-        organ: as `organ_on_grid` gives it.
-        transform: from points of `grid` to points of the examination, None for identity.
-
-    Returns:
-        None where the model sees no such image.
-    """
-    channel = bright_channel(card)
-    if channel is None:
-        return None
-    own = examination.record.working_grid.image(np.asarray(examination.images[channel]))
-    image = sitk.GetArrayViewFromImage(resample(own, grid, transform=transform))
-    return np.where(organ, image, np.float32(np.nan))
+    return EarlierLesions(sitk.GetArrayFromImage(mask) > 0, seen, alignment, baseline)
 
 
 def lesion_volumes(labels: NDArray[np.integer], grid: Grid) -> dict[int, float]:

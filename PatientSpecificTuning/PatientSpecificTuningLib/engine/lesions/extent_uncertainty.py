@@ -28,10 +28,9 @@ def lesion_zones(labels: NDArray[np.integer], sampling: Sequence[float]) -> NDAr
         sampling: voxel size in mm, (z, y, x).
     """
     zones = np.zeros(labels.shape, dtype=np.int32)
-    if (box := box_of(labels > 0)) is None:
+    near = box_of(labels > 0, [ceil(REACH_MM / size) for size in sampling])
+    if near is None:
         return zones
-    margins = [ceil(REACH_MM / size) for size in sampling]
-    near = tuple(slice(max(0, b.start - m), b.stop + m) for b, m in zip(box, margins, strict=True))
     inside = labels[near]
     distance, nearest = ndimage.distance_transform_edt(inside == 0, sampling=sampling, return_indices=True)
     zones[near] = np.where(distance <= REACH_MM, inside[tuple(nearest)], 0)

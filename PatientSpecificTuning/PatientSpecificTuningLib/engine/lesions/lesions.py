@@ -18,10 +18,19 @@ EVERY_NEIGHBOUR = np.ones((3, 3, 3), dtype=int)
 IN_PLANE_PLUS = ndimage.generate_binary_structure(2, 1)[None]
 
 
-def box_of(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
-    """The smallest box round a mask, None where it is empty."""
+def box_of(mask: NDArray[np.bool_], margins: Sequence[int] = (0, 0, 0)) -> tuple[slice, ...] | None:
+    """The smallest box round a mask, None where it is empty.
+
+    Args:
+        margins: how many voxels more it has on either side of each axis, as far as there are any.
+    """
     boxes = ndimage.find_objects(np.asarray(mask, dtype=bool).view(np.uint8))
-    return boxes[0] if boxes else None
+    if not boxes:
+        return None
+    return tuple(
+        slice(max(0, b.start - m), min(n, b.stop + m))
+        for b, m, n in zip(boxes[0], margins, mask.shape, strict=True)
+    )
 
 
 def numbers_in(labels: NDArray[np.integer]) -> list[int]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from .lesions import box_of
 from .lesions import numbers_in
 
 # Two lesions are linked when they share this part of the smaller one within the error of the border ...
@@ -99,6 +100,9 @@ def _kind(earlier: int, *, split: bool) -> str:
 
 def _links(baseline: Labels, followup: Labels, reach: NDArray[np.bool_]) -> set[Pair]:
     """Pairs of a baseline and a follow-up lesion that share enough."""
+    if (box := box_of((baseline > 0) | (followup > 0))) is None:
+        return set()
+    baseline, followup = baseline[box], followup[box]
     sizes = np.bincount(np.ravel(baseline)), np.bincount(np.ravel(followup))
     # A lesion of few voxels that was displaced by one still finds its partner, seen from either side.
     seen_from = (

@@ -188,6 +188,7 @@ def write_result(
 def add_uncertainty(
     folder: Path,
     result: Result,
+    labels: NDArray[np.int32],
     deviation: NDArray[np.float32],
     extent: NDArray[np.floating],
     grids: tuple[Grid, Grid],
@@ -196,6 +197,7 @@ def add_uncertainty(
     """Write what the uncertainty adds to a result, or changes of it, into an empty folder.
 
     Args:
+        labels: its numbered lesions, as `lesion_numbers` gives them.
         deviation: standard deviation of the lesion softmax, float32 (Z, Y, X) on the working grid.
         extent: uncertainty of the extent of each lesion by its number from 1, nan where it is not known.
         grids: the working grid and the user's grid.
@@ -206,7 +208,7 @@ def add_uncertainty(
     """
     returned = return_to_user_grid(deviation, *grids, labels=False)
     write_volume(returned, folder / UNCERTAINTY)
-    labels, probability = lesion_numbers(result), sitk.GetArrayFromImage(read_stored(result.probability))
+    probability = sitk.GetArrayFromImage(read_stored(result.probability))
     _write_table(folder, labels, probability, sitk.GetArrayFromImage(returned), grids[1], extent)
     write_text(folder / RESULT_JSON, json.dumps({**result.run, **dropout}, indent=2) + "\n")
 

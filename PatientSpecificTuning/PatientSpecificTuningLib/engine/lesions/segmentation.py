@@ -24,16 +24,13 @@ from ..progress import Progress
 from .baseline_prior import LesionPriors
 from .baseline_prior import local_threshold
 from .baseline_prior import risen
-from .brightening import brightening
+from .both_images import images_of_both
 from .change_evidence import ChangeSettings
 from .comparison import Comparison
 from .comparison import settings_for
-from .earlier_lesions import EarlierLesions
-from .earlier_lesions import brightness_of
 from .earlier_lesions import earlier_lesions
 from .earlier_lesions import labels_on_grid
 from .earlier_lesions import lesion_logit
-from .earlier_lesions import organ_on_grid
 from .extent_uncertainty import ExtentCounter
 from .extent_uncertainty import lesion_zones
 from .lesions import binarize
@@ -73,13 +70,13 @@ def segment_examination(
     comparison, threshold = None, None
     if run["with_change"]:
         earlier = earlier_lesions(case, head, card, record.user_grid, run["tuned"], progress=progress)
-        known = organ_on_grid(examination, record.user_grid)
+        images = images_of_both(card, earlier.examination, examination, earlier.alignment.transform)
         comparison = Comparison(
             earlier,
-            known,
+            images.organ,
             lesion_logit(shown),
             _for_user(deviation, *grids),
-            _brightened(card, earlier, examination, known),
+            images.brightened,
             settings_for(ChangeSettings(**run["change_settings"]), earlier.alignment.quality),
             case.dates,
         )
@@ -95,18 +92,6 @@ def _for_user(values: NDArray[np.float32], working: Grid, user: Grid) -> NDArray
         return_to_user_grid(values, working, user, labels=False)
     )
     return shown
-
-
-def _brightened(
-    card: ModelCard, earlier: EarlierLesions, followup: PreparedExamination, organ: NDArray[np.bool_]
-) -> NDArray[np.float32] | None:
-    """How much brighter the follow-up is on its user grid; None where the model sees no image of bright lesions."""
-    grid = followup.record.user_grid
-    later = brightness_of(followup, card, organ, grid)
-    if later is None or earlier.brightness is None:
-        return None
-    x, y, z = grid.spacing
-    return brightening(earlier.brightness, later, (x, y, z))
 
 
 def _threshold(
@@ -152,7 +137,8 @@ def compute_uncertainty(
     card, head = _head(case, result.run["tuned"])
     examination = open_examination(case, result.run["examination"])
     store, record = examination.features(), examination.record
-    zones, lesions = _zones_of(result, examination, store.kept)
+    labels = lesion_numbers(result)
+    zones, lesions = _zones_of(labels, examination)[store.kept], int(labels.max(initial=0))
 
     def sample(device: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         repetitions, seed = dropout["repetitions"], dropout["seed"]
@@ -164,18 +150,16 @@ def compute_uncertainty(
 
     deviation, extent = on_best_device(sample)
     with case.additions("results", result.number) as folder:
-        add_uncertainty(folder, result, deviation, extent, (record.working_grid, record.user_grid), dropout)
+        grids = record.working_grid, record.user_grid
+        add_uncertainty(folder, result, labels, deviation, extent, grids, dropout)
 
 
-def _zones_of(
-    result: Result, examination: PreparedExamination, kept: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], int]:
-    """The lesion that each voxel with features lies near, 0 for none, and the number of lesions."""
-    record, labels = examination.record, lesion_numbers(result)
+def _zones_of(labels: NDArray[np.int32], examination: PreparedExamination) -> NDArray[np.int32]:
+    """The lesion that each voxel of the working grid lies near, 0 for none; from lesions on the user's grid."""
+    record = examination.record
     straight = sitk.Transform(3, sitk.sitkIdentity)
     on_grid = labels_on_grid(labels, record.user_grid, record.working_grid, straight)
-    zones = lesion_zones(on_grid, record.working_grid.spacing[::-1])
-    return zones[kept], int(labels.max(initial=0))
+    return lesion_zones(on_grid, record.working_grid.spacing[::-1])
 
 
 def _head(case: Case, tuned: str | None) -> tuple[ModelCard, Head]:

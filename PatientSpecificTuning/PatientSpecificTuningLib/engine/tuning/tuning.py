@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch import Tensor
 
 from ..errors import Cancelled
 from ..errors import InputError
@@ -27,6 +26,7 @@ from ..network.tuned_head import beside_base
 from ..progress import Progress
 from .batches import TuningBatches
 from .head_trainer import HeadTrainer
+from .head_trainer import ReadyBatch
 from .patch_features import FreshPatches
 from .patch_features import PatchFeatures
 from .patch_features import counted_pixels
@@ -93,12 +93,12 @@ def tune(
         batches = TuningBatches(counted_pixels(organ_mask, settings), features, maps, settings)
         starts = range(0, settings.iterations * settings.batch_size, settings.batch_size)
         planned = (plan[first : first + settings.batch_size] for first in starts)
-        with _drawn(batches, planned, ahead=settings.patch_pool is not None) as drawn:
+        with _ready(trainer, batches, planned, ahead=settings.patch_pool is not None) as drawn:
             for iteration, batch in enumerate(drawn):
                 if cancelled is not None and cancelled():
                     message = f"Fine-tuning stopped after {iteration} of {settings.iterations} iterations."
                     raise Cancelled(message)
-                trainer.step(*batch)
+                trainer.learn(batch)
                 if progress is not None:
                     progress("Fine-tuning", (iteration + 1) / settings.iterations)
     state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
@@ -108,14 +108,18 @@ def tune(
 
 
 @contextmanager
-def _drawn(
-    batches: TuningBatches, planned: Iterable[Sequence[PlannedPatch]], *, ahead: bool
-) -> Iterator[Iterator[tuple[Tensor, Tensor, Tensor]]]:
-    """The batches, drawn one ahead of the iterations where that is little work for one core."""
+def _ready(
+    trainer: HeadTrainer, batches: TuningBatches, planned: Iterable[Sequence[PlannedPatch]], *, ahead: bool
+) -> Iterator[Iterator[ReadyBatch]]:
+    """The batches, ready one ahead of the iterations where that is little work for one core."""
+
+    def ready(patches: Sequence[PlannedPatch]) -> ReadyBatch:
+        return trainer.ready(*batches.batch(patches))
+
     if not ahead:
-        yield map(batches.batch, planned)
+        yield map(ready, planned)
         return
-    with closing(one_ahead(batches.batch, planned)) as drawn:
+    with closing(one_ahead(ready, planned)) as drawn:
         yield drawn
 
 
