@@ -14,13 +14,14 @@ from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait
 from functools import lru_cache
+from threading import Barrier
 from typing import TypeVar
 
 import torch
 
 Chunk = TypeVar("Chunk")
 Outcome = TypeVar("Outcome")
-# So many for each core are begun before the first of them is taken.
+# So many more than there are cores wait for being worked on or being taken.
 _AHEAD = 2
 
 
@@ -35,10 +36,7 @@ def in_threads(action: Callable[[Chunk], Outcome], chunks: Iterable[Chunk]) -> G
     if count == 1:
         yield from map(plain, chunks)
         return
-    for outcome in _in_order(_threads(count), plain, chunks, _AHEAD * count):
-        # A thread that was begun for this set the number of all that are begun later.
-        torch.set_num_threads(count)
-        yield outcome
+    yield from _in_order(_threads(count), plain, chunks, count + _AHEAD)
 
 
 def one_ahead(action: Callable[[Chunk], Outcome], chunks: Iterable[Chunk]) -> Generator[Outcome]:
@@ -54,11 +52,10 @@ def one_ahead(action: Callable[[Chunk], Outcome], chunks: Iterable[Chunk]) -> Ge
     if count == 1:
         yield from map(action, chunks)
         return
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as thread:
+    with ThreadPoolExecutor(1, initializer=_on_one_core) as thread:
+        torch.set_num_threads(count - 1)
         try:
-            for outcome in _in_order(thread, action, chunks, 1):
-                torch.set_num_threads(count - 1)
-                yield outcome
+            yield from _in_order(thread, action, chunks, 1)
         finally:
             torch.set_num_threads(count)
 
@@ -80,7 +77,20 @@ def _in_order(
         wait(waiting)
 
 
+def _on_one_core() -> None:
+    # A thread takes the number that was set last, by whichever thread, when it is first asked: so ask before setting.
+    torch.get_num_threads()
+    torch.set_num_threads(1)
+
+
 @lru_cache(maxsize=1)
 def _threads(count: int) -> ThreadPoolExecutor:
-    """Kept, since every thread prepares its products anew."""
-    return ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+    """So many threads of one core each; kept, since every one prepares its products anew."""
+    begun = Barrier(count + 1)
+    threads = ThreadPoolExecutor(count, initializer=_on_one_core)
+    for _ in range(count):
+        threads.submit(begun.wait)
+    begun.wait()
+    # Each set it for itself, and for threads that are begun by others later.
+    torch.set_num_threads(count)
+    return threads
