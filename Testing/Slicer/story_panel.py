@@ -141,6 +141,7 @@ class StoryPanel:
 
     def choose_effect(self, name: str) -> None:
         """Choose an effect of the editor by its button."""
+        self.wait_until_shown()
         buttons = slicer.util.findChildren(self.ui.segmentEditor, className="QToolButton")
         shown = [button for button in buttons if button.text == name and button.visible]
         if len(shown) != 1:
@@ -174,6 +175,7 @@ class StoryPanel:
 
     def key(self, text: str) -> None:
         """Press a key while the mouse is in the views."""
+        self.wait_until_shown()
         for shortcut in slicer.util.mainWindow().findChildren(qt.QShortcut):
             if shortcut.key.toString().lower() == text.lower() and shortcut.enabled:
                 shortcut.activated()
@@ -188,6 +190,7 @@ class StoryPanel:
         Raises:
             AssertionError: what is corrected is hidden, so that Slicer would ask and wait for an answer.
         """
+        self.wait_until_shown()
         corrections = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
         display = corrections.GetDisplayNode()
         if not (display.GetVisibility() and display.GetSegmentVisibility(self.state.corrections.segmentId)):
