@@ -328,6 +328,9 @@ class StoryPanel:
         self.press("showResultButton")
         self.pass_time(0.2)
         self.wait_until_idle()
+        if self.state.step != "result":
+            message = f"no result is shown; the panel says {self.said()!r}"
+            raise AssertionError(message)
 
     def quick_settings(self) -> None:
         """As few iterations and repetitions as the panel allows, so that a test takes seconds."""
