@@ -84,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slicer", required=True, type=Path, help="the program Slicer (or SlicerApp)")
     parser.add_argument("--pictures", type=Path, help="folder for a picture of each step")
+    parser.add_argument("--data", type=Path, help="folder of real scans for Real (PST_DATA names it too)")
     parser.add_argument("--limit", type=float, default=3600, help="seconds after which Slicer is ended")
     parser.add_argument(
         "tests",
@@ -101,6 +102,8 @@ def main() -> int:
     }
     if given.pictures is not None:
         variables["PST_STORY_PICTURES"] = str(given.pictures.resolve())
+    if given.data is not None:
+        variables["PST_DATA"] = str(given.data.resolve())
     try:
         names = [name for name in given.tests if name != QUIT]
         passed = True

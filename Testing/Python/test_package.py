@@ -81,6 +81,8 @@ def test_the_description_names_the_extension_and_what_it_depends_on(extension: P
     assert said["category"] == "Segmentation"
     assert said["description"].startswith("Patient-specific fine-tuning")
     assert {said["scm"], said["enabled"]} == {"git", "1"}
+    # An address that leads nowhere is none.
+    assert all("://" in said[keyword] or not said[keyword] for keyword in package.ADDRESSES)
 
 
 def test_slicers_own_archive_reader_lists_and_unpacks_it(archive: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ class PatientSpecificTuningStoryTest(StoryCase):
             panel.wait_until_idle()
             panel.use_model(self.materials / "sparse")
             panel.quick_settings()
-            panel.pass_time(0.3)
+            panel.wait_until_shown()
             self.assertEqual(panel.state.problems, ())
             self.assertTrue(all(panel.backgrounds().values()), panel.backgrounds())
             self.assertTrue(self._view_is_filled(panel.baseline_view()))
@@ -29,15 +29,17 @@ class PatientSpecificTuningStoryTest(StoryCase):
         self._review()
         self._export()
         path = self.folder / "work.mrb"
-        with self.step("the scene is saved and closed"):
+        with self.step("the scene is saved"):
             self.assertTrue(slicer.util.saveScene(str(path)))
+            panel.pass_time(0.1)
+        with self.step("the scene is closed"):
             slicer.mrmlScene.Clear()
             panel.pass_time(0.3)
             self.assertEqual(panel.state.corrections.rows, ())
         with self.step("the scene is loaded and everything is there"):
             slicer.util.loadScene(str(path))
-            panel.pass_time(0.5)
-            self.assertTrue(panel.state.isPrepared)
+            panel.wait_for(lambda: panel.state.isPrepared, "the work is taken up", 60)
+            panel.wait_until_idle()
             self.assertEqual(panel.drawn(), drawn)
             self.assertEqual(len(panel.state.review.versions), 2)
             self.assertEqual(len(panel.state.corrections.learned), 1)
@@ -71,8 +73,7 @@ class PatientSpecificTuningStoryTest(StoryCase):
         panel = self.panel
         with self.step("preparing says how far it is"):
             panel.press("startButton")
-            panel.wait_for(lambda: panel.state.running is not None, "the worker runs", 20)
-            self.assertTrue(panel.ui.cancelButton.visible)
+            panel.wait_for(lambda: panel.ui.cancelButton.visible, "what runs can be cancelled", 20)
             self.assertTrue(panel.ui.progressBar.visible)
             panel.wait_until_idle()
             self.assertTrue(panel.state.isPrepared)
@@ -168,6 +169,7 @@ class PatientSpecificTuningStoryTest(StoryCase):
             lesions = [self.folder / f"lesions{ending}" for ending in (".nii.gz", ".nrrd", ".seg.nrrd")]
             for path in lesions:
                 logic.exportLesions(str(path))
+                panel.pass_time(0.1)
             table, report = self.folder / "lesions.csv", self.folder / "report.html"
             logic.exportTable(str(table))
             logic.exportReport(str(report))

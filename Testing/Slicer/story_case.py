@@ -56,7 +56,10 @@ class StoryCase(unittest.TestCase):
     def restore_settings(self) -> None:
         """Leave the user's settings as they were."""
         for name, value in self._kept.items():
-            qt.QSettings().setValue(name, value or "")
+            if value:
+                qt.QSettings().setValue(name, value)
+            else:
+                qt.QSettings().remove(name)
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:

@@ -80,8 +80,14 @@ class StoryPanel:
             self._isWaiting = False
 
     def wait_until_idle(self, seconds: float = PATIENCE_S) -> None:
-        """Wait until nothing runs that somebody waits for."""
+        """Wait until nothing runs that somebody waits for, and its outcome is shown."""
         self.wait_for(lambda: not self.logic.requests.isBusy, "idle", seconds)
+        self.wait_until_shown()
+
+    def wait_until_shown(self) -> None:
+        """Wait until the panel and the views show what is so, which they do in several turns of the event loop."""
+        self.wait_for(lambda: self.logic.isSettled, "shown", SECONDS_TO_DRAW)
+        self.pass_time(0.05)
 
     def wait_until_all_is_done(self, seconds: float = PATIENCE_S) -> None:
         """Wait until the worker has nothing to do at all, which is known when it rests for a moment."""
@@ -135,6 +141,7 @@ class StoryPanel:
 
     def choose_effect(self, name: str) -> None:
         """Choose an effect of the editor by its button."""
+        self.wait_until_shown()
         buttons = slicer.util.findChildren(self.ui.segmentEditor, className="QToolButton")
         shown = [button for button in buttons if button.text == name and button.visible]
         if len(shown) != 1:
@@ -164,10 +171,11 @@ class StoryPanel:
     def go_to(self, step: str) -> None:
         """Show one of the steps scans, correct, result."""
         self.press(f"{step}StepButton")
-        self.pass_time(0.1)
+        self.wait_until_shown()
 
     def key(self, text: str) -> None:
         """Press a key while the mouse is in the views."""
+        self.wait_until_shown()
         for shortcut in slicer.util.mainWindow().findChildren(qt.QShortcut):
             if shortcut.key.toString().lower() == text.lower() and shortcut.enabled:
                 shortcut.activated()
@@ -182,6 +190,7 @@ class StoryPanel:
         Raises:
             AssertionError: what is corrected is hidden, so that Slicer would ask and wait for an answer.
         """
+        self.wait_until_shown()
         corrections = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
         display = corrections.GetDisplayNode()
         if not (display.GetVisibility() and display.GetSegmentVisibility(self.state.corrections.segmentId)):
@@ -196,6 +205,19 @@ class StoryPanel:
         start, end = (middle[0] - reach, middle[1]), (middle[0] + reach, middle[1])
         slicer.util.clickAndDrag(view, start=start, end=end, steps=12)
         self.pass_time(0.5)
+
+    def turn_wheel(self, notches: int) -> None:
+        """Scroll through the baseline's view by as many notches of the mouse wheel, backwards where negative."""
+        view = slicer.app.layoutManager().sliceWidget(self.baseline_view())
+        interactor = view.interactorStyle().GetInteractor()
+        interactor.SetEventPosition(view.sliceView().width // 2, view.sliceView().height // 2)
+        interactor.EnterEvent()
+        for _ in range(abs(notches)):
+            if notches > 0:
+                interactor.MouseWheelForwardEvent()
+            else:
+                interactor.MouseWheelBackwardEvent()
+            self.pass_time(0.05)
 
     def baseline_view(self) -> str:
         """Name of a slice view that shows the baseline."""
@@ -259,6 +281,7 @@ class StoryPanel:
 
     def edited(self) -> str:
         """The node that the brush would change now, empty where there is none."""
+        self.wait_until_shown()
         node = self.ui.segmentEditor.segmentationNode()
         return node.GetID() if node else ""
 
@@ -305,6 +328,9 @@ class StoryPanel:
         self.press("showResultButton")
         self.pass_time(0.2)
         self.wait_until_idle()
+        if self.state.step != "result":
+            message = f"no result is shown; the panel says {self.said()!r}"
+            raise AssertionError(message)
 
     def quick_settings(self) -> None:
         """As few iterations and repetitions as the panel allows, so that a test takes seconds."""

@@ -16,7 +16,7 @@ WINDOW = (1600, 900)
 
 
 class StallMeter:
-    """The longest time for which the event loop could not turn, in seconds, and how long the thread computed in it.
+    """The longest time for which the event loop could not turn, in seconds, and the most that the thread computed in one.
 
     On a busy machine the two differ: other programs have the processor meanwhile.
     """
@@ -31,7 +31,7 @@ class StallMeter:
     def _tick(self) -> None:
         now = (time.perf_counter(), time.thread_time())
         passed, computed = (after - before for after, before in zip(now, self._last, strict=True))
-        self.longest, self._last = max(self.longest, (passed, computed)), now
+        self.longest, self._last = (max(self.longest[0], passed), max(self.longest[1], computed)), now
 
     def start(self) -> None:
         """Measure from now on."""
@@ -40,7 +40,7 @@ class StallMeter:
         self.timer.start()
 
     def stop(self) -> tuple[float, float]:
-        """Measure no more, and say what the longest stall was."""
+        """Measure no more, and say what the longest stall was, and the most that was computed in one."""
         self._tick()
         self.timer.stop()
         return self.longest

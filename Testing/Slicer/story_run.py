@@ -12,7 +12,7 @@ from pathlib import Path
 import slicer
 
 HERE = Path(__file__).resolve().parent
-QUIT, BY_NAME_ONLY = "quit ", ("Endurance", "Pictures", "Tutorial")
+QUIT, BY_NAME_ONLY = "quit ", ("Endurance", "Pictures", "Real", "Tutorial")
 STORIES = ("Story", "Lifecycle", "Complaints", *BY_NAME_ONLY)
 
 

@@ -22,6 +22,7 @@ from ..engine.progress import Seen
 from .memory import total_memory_gb
 from .seen_slices import SeenSlice
 from .torch_check import usable_torch
+from .whole_preparation import WholePreparation
 
 Answer = dict[str, Any]
 Tell = Callable[[dict[str, Any]], None]
@@ -58,7 +59,7 @@ def prepare(progress: Progress, folder: str, *, tell: Tell | None = None, **opti
 
         return told
 
-    case = workflow.prepare(folder, **options, seen=seen, progress=progress)
+    case = workflow.prepare(folder, **options, seen=seen, progress=WholePreparation(progress))
     notes = [note for record in case.examinations.values() for note in record.notes]
     return {"case": str(case.folder), "examinations": list(case.examinations), "notes": notes}
 

@@ -114,14 +114,15 @@ class _Reporter:
         self._say = say
         self._stage = ""
         self._fraction = 0.0
-        self._began = self._last = 0.0
+        self._began = self._last = time.monotonic()
 
     def __call__(self, stage: str, fraction: float) -> None:
         now, fraction = time.monotonic(), min(1.0, max(0.0, fraction))
         begins, ends = stage != self._stage, fraction == 1 and self._fraction < 1
-        if begins:
+        if begins and fraction <= self._fraction:
+            # What comes now is not a part of what was told before.
             self._began = now
-        elif not ends and now - self._last < SECONDS_BETWEEN_REPORTS:
+        elif not (begins or ends) and now - self._last < SECONDS_BETWEEN_REPORTS:
             return
         self._stage, self._fraction, self._last = stage, fraction, now
         elapsed = now - self._began

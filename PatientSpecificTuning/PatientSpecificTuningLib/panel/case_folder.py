@@ -17,7 +17,7 @@ def defaultCasesFolder() -> Path:
 
 def casesFolder() -> Path:
     """The folder of all cases."""
-    return Path(slicer.util.settingsValue(SETTING, str(defaultCasesFolder())))
+    return Path(slicer.util.settingsValue(SETTING, "") or defaultCasesFolder())
 
 
 def setCasesFolder(folder: Path) -> None:

@@ -30,6 +30,7 @@ from .situation.state import WARNING
 from .situation.state import Message
 from .situation.state import PanelState
 from .situation.state import Running
+from .turns import Steps
 
 MILLISECONDS_AFTER_STROKE = 300
 
@@ -37,12 +38,12 @@ MILLISECONDS_AFTER_STROKE = 300
 class Session(VTKObservationMixin):
     """Holds parameters, worker and state; the commands build on it.
 
-    Signals: `stateChanged(state)`, `logged(line)`.
+    Signals: `stateChanged(state)`; `followed(state)` when the scene shows it; `logged(line)`.
     """
 
     def __init__(self, client: WorkerClient, parameterNode) -> None:
         VTKObservationMixin.__init__(self)
-        self.stateChanged, self.logged = Signal(), Signal()
+        self.stateChanged, self.followed, self.logged = Signal(), Signal(), Signal()
         self.requests = Requests(client)
         self.requests.changed.connect(self._runningChanged)
         self.requests.failed.connect(self._failed)
@@ -55,7 +56,8 @@ class Session(VTKObservationMixin):
         self.reader = FactReader()
         self._soon = _timer(0, self._lookInTurns)
         self._showMore = _timer(0, self._followFurther)
-        self.stage = Stage(self.changed, self._showMore.start)
+        self._following: Steps | None = None
+        self.stage = Stage(self.changed)
         self._afterStroke = _timer(MILLISECONDS_AFTER_STROKE, self.changed)
         self._watched: tuple = ()
         self._parameters = PanelParameters(parameterNode)
@@ -73,6 +75,11 @@ class Session(VTKObservationMixin):
         """What is so now."""
         self._refreshWhereChanged()
         return self._state
+
+    @property
+    def isSettled(self) -> bool:
+        """Whether everything that changed was read, and the views show it."""
+        return not self._isDirty and self._following is None
 
     @property
     def facts(self) -> Facts:
@@ -134,6 +141,7 @@ class Session(VTKObservationMixin):
         self.requests.leaveScene()
         self.removeObservers()
         self._watched = ()
+        self._followNoMore()
         self.stage.disconnectScene()
         self.reader.forget()
 
@@ -144,12 +152,13 @@ class Session(VTKObservationMixin):
 
     def exit(self) -> None:
         """The module is left: the user's layout and keys come back."""
+        self._followNoMore()
         self.stage.exit()
 
     def stop(self) -> None:
         """The module goes away: no process, no observation and no timer stays."""
         self._soon.stop()
-        self._showMore.stop()
+        self._followNoMore()
         self._afterStroke.stop()
         self.requests.stop()
         self.removeObservers()
@@ -188,9 +197,7 @@ class Session(VTKObservationMixin):
         try:
             self._look(earlier)
         except Exception as error:
-            self._logException()
-            message = Message(f"{type(error).__name__}: {error}", FAILURE)
-            self._state = dataclasses.replace(earlier, message=message, running=self.requests.running)
+            self._state = self._failedState(earlier, error)
         finally:
             self._isRefreshing = False
         if self._state != earlier:
@@ -199,8 +206,14 @@ class Session(VTKObservationMixin):
         if self._isDirty and not self._soon.isActive():
             self._soon.start()
 
+    def _failedState(self, state: PanelState, error: Exception) -> PanelState:
+        """The same state, with what went wrong as its message; the details are in the log."""
+        self._logException()
+        message = Message(f"{type(error).__name__}: {error}", FAILURE)
+        return dataclasses.replace(state, message=message, running=self.requests.running)
+
     def _look(self, earlier: PanelState) -> None:
-        """Read, conclude, and let the scene follow."""
+        """Read and conclude; the scene follows in turns of its own."""
         facts = self._read()
         state = stateOf(facts)
         if state.caseFolder != earlier.caseFolder and earlier.caseFolder and self._message.text:
@@ -211,21 +224,38 @@ class Session(VTKObservationMixin):
         self._facts, self._state = facts, state
         self.requests.keepLogIn(Path(state.caseFolder) if state.caseFolder else None)
         self._watchNodes()
-        self._follow(state, facts)
-
-    def _follow(self, state: PanelState, facts: Facts) -> None:
-        """Let the scene follow; the nodes that come and go by that change nothing of what is so."""
-        self._showMore.stop()
-        self._isFollowing = True
-        try:
-            self.stage.follow(state, facts)
-        finally:
-            self._isFollowing = False
+        self.stage.hideOthers(state)
+        self.stage.chooseSlice(state, facts)
+        self._followNoMore()
+        self._following = self.stage.follow(state, facts)
+        self._showMore.start()
 
     def _followFurther(self) -> None:
-        """Let the scene follow further; where something changed since, looking again does it."""
-        if not self._isDirty and not self._isRefreshing:
-            self.guarded(self._follow)(self._state, self._facts)
+        """Let the scene follow a step further; where something changed since, looking again does it.
+
+        The nodes that come and go by that change nothing of what is so.
+        """
+        steps = self._following
+        if steps is None or self._isDirty or self._isRefreshing or self._isFollowing:
+            return
+        self._isFollowing = True
+        try:
+            next(steps)
+        except StopIteration:
+            self._followNoMore()
+            self.followed(self._state)
+        except Exception as error:
+            self._followNoMore()
+            self._state = self._failedState(self._state, error)
+            self.stateChanged(self._state)
+        finally:
+            self._isFollowing = False
+        if self._following is steps:
+            self._showMore.start()
+
+    def _followNoMore(self) -> None:
+        self._showMore.stop()
+        self._following = None
 
     def _nodesChanged(self, caller, event) -> None:
         del caller, event

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from typing import Any
 
 import qt
 
 Steps = Generator[None, None, Any]
+SECONDS_IN_A_TURN = 0.005
 
 
 def atOnce(steps: Steps) -> Any:
@@ -19,6 +22,19 @@ def atOnce(steps: Steps) -> Any:
             next(steps)
         except StopIteration as end:
             return end.value
+
+
+def aside(work: Callable[[], Any]) -> Steps:
+    """Let a thread do what touches neither Qt nor the scene, and return what it returns; each turn waits for a moment.
+
+    NumPy and SciPy let other threads go on while they compute.
+    """
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        done = threads.submit(work)
+        while not done.done():
+            wait([done], timeout=SECONDS_IN_A_TURN)
+            yield
+        return done.result()
 
 
 class Turns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import qt
 import slicer
 
 from .sections.alignment import AlignmentSection
@@ -72,12 +73,22 @@ class Panel:
             Strip(ui, logic),
         )
         self.shortcuts = Shortcuts(logic, lesions)
-        logic.stateChanged.connect(self.draw)
+        self._state = PanelState()
+        self._drawing = qt.QTimer()
+        self._drawing.setSingleShot(True)
+        self._drawing.setInterval(0)
+        self._drawing.connect("timeout()", lambda: self.draw(self._state))
+        logic.stateChanged.connect(self._drawSoon)
 
     def draw(self, state: PanelState) -> None:
         """Show the state in all sections."""
         for section in self.sections:
             self.logic.guarded(section.update)(state)
+
+    def _drawSoon(self, state: PanelState) -> None:
+        """In the next turn of the event loop, and of several states only the last one."""
+        self._state = state
+        self._drawing.start()
 
     def connectScene(self, parameterNode) -> None:
         """Bind the widgets to the parameter node of the scene; what is so is shown when its images were read."""
@@ -104,6 +115,7 @@ class Panel:
 
     def cleanup(self) -> None:
         """The module goes away: no process, no key and no observation stays."""
+        self._drawing.stop()
         self.shortcuts.exit()
         self.disconnectScene()
         self.logic.stop()

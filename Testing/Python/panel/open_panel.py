@@ -59,8 +59,10 @@ class OpenPanel:
             slicer.app.processEvents()
         self.logic._refreshNow()
         slicer.app.processEvents()
-        while self.logic.requests._turns.isBusy:
+        while self.logic.requests._turns.isBusy or not self.logic.isSettled:
             slicer.app.processEvents()
+        # What was read last is drawn in a turn of its own.
+        slicer.app.processEvents()
 
     def press(self, name: str) -> None:
         """Click a button of the panel that can be clicked."""

@@ -112,6 +112,14 @@ class Work:
         self.logic.markCorrected()
         self.logic.tune(waitForCompletion=True)
 
+    def settle(self) -> None:
+        """Let the scene follow the state."""
+        import slicer
+
+        self.logic._refreshNow()
+        while not self.logic.isSettled:
+            slicer.app.processEvents()
+
     def draw(self, position: int) -> None:
         """Draw a square on one slice, as the user does in the Segment Editor."""
         import slicer

@@ -25,6 +25,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """A tiny patient, corrected on one slice, tuned and segmented; tests leave it as it is."""
     work = Work(tmp_path_factory.mktemp("finished"), DirectClient())
     work.finish_tiny_patient()
+    work.settle()
     yield work
     work.close()
 

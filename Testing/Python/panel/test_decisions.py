@@ -69,6 +69,7 @@ def test_a_baseline_that_was_moved_by_hand_is_compared_with_where_it_was_moved_t
     found = np.reshape(finished.logic.facts.case.toBaseline, (4, 4))
     finished.logic.lookAtAlignment(True)
     assert [overlay.role for overlay in finished.state.overlays] == ["blend"]
+    finished.settle()
     moved = np.eye(4)
     moved[0, 3] = 1.5
     finished.logic.handTransform().SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(moved))

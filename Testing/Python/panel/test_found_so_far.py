@@ -42,7 +42,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     from PatientSpecificTuningLib.panel.scene.views import Views
 
     last: dict[str, Any] = {}
-    monkeypatch.setattr(Views, "show", lambda self, layout, shown, matrix: last.update(shown))
+    monkeypatch.setattr(Views, "show", lambda self, layout, shown, matrix: iter(last.update(shown) or ()))
     return last
 
 
@@ -69,6 +69,7 @@ def test_each_slice_shows_in_the_view_of_its_examination_as_soon_as_it_is_told(
     shown: dict[str, set[int]] = {examination: set() for examination in EXAMINATIONS}
 
     def look(part: dict) -> None:
+        work.settle()
         assert work.state.running is not None
         node = slicer.mrmlScene.GetNodeByID(told[part["examination"]].labelId)
         assert not node.GetSaveWithScene()
@@ -77,6 +78,7 @@ def test_each_slice_shows_in_the_view_of_its_examination_as_soon_as_it_is_told(
 
     work.client.look = look
     work.logic.start(waitForCompletion=True)
+    work.settle()
     assert all(shown.values())
     assert work.state.isPrepared
     assert (_labelmaps(), [told[examination].labelId for examination in EXAMINATIONS]) == ([], ["", ""])
@@ -95,6 +97,7 @@ def test_it_is_never_shown_over_images_that_were_chosen_meanwhile(work: Work, to
     def look(part: dict) -> None:
         work.parameters.baselineFirst = other
         assert work.state.baseline.shownId == other.GetID()
+        work.settle()
         seen.append((told["baseline"].volumeId, told["baseline"].labelId))
 
     work.client.look = look
@@ -113,4 +116,5 @@ def test_nothing_stays_where_the_preparation_fails(work: Work) -> None:
     work.client.look = look
     with pytest.raises(InputError, match="make room"):
         work.logic.start(waitForCompletion=True)
+    work.settle()
     assert (work.state.message.text, _labelmaps()) == ("The disk is full; make room.", [])

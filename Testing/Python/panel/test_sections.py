@@ -33,7 +33,7 @@ class RecordingLogic:
         from PatientSpecificTuningLib.jobs.signals import Signal
 
         self.state = PanelState()
-        self.stateChanged, self.logged = Signal(), Signal()
+        self.stateChanged, self.followed, self.logged = Signal(), Signal(), Signal()
         self.commands: list[tuple] = []
 
     def guarded(self, action: Callable) -> Callable:

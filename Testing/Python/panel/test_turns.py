@@ -123,6 +123,34 @@ def test_a_step_that_gives_all_up_itself_is_closed_behind_itself() -> None:
     assert (closed, turns.isBusy) == ([True], False)
 
 
+def test_what_a_thread_does_is_waited_for_turn_by_turn_and_returned() -> None:
+    from threading import Event
+
+    from PatientSpecificTuningLib.panel.turns import aside
+    from PatientSpecificTuningLib.panel.turns import atOnce
+
+    go, returned = Event(), []
+
+    def steps() -> Any:
+        returned.append((yield from aside(lambda: go.wait() and "done")))
+
+    running = steps()
+    for _turn in range(3):
+        next(running)
+    assert returned == []
+    go.set()
+    atOnce(running)
+    assert returned == ["done"]
+
+
+def test_what_fails_in_a_thread_is_raised_where_it_is_waited_for() -> None:
+    from PatientSpecificTuningLib.panel.turns import aside
+    from PatientSpecificTuningLib.panel.turns import atOnce
+
+    with pytest.raises(ZeroDivisionError):
+        atOnce(aside(lambda: 1 / 0))
+
+
 def _nodes() -> set[str]:
     """All nodes of the scene, by id."""
     import slicer
@@ -219,7 +247,7 @@ def test_other_images_that_are_chosen_while_corrections_begin_get_none_of_them(w
     import slicer
 
     work.logic.start()
-    # Six images and the end of that, the look at the prepared case, and the lesions of the base CNN.
+    # Six images and the end of that, and the look at the prepared case, before what the base CNN found is there.
     _pass_steps(work, 9)
     assert "prepare" in [verb for verb, _arguments in work.client.requests]
     assert work.state.isPrepared

@@ -97,10 +97,14 @@ def preprocess_examination(
         for volumes, pathway in zip(sequences, card.pathways, strict=True)
     ]
     fixed = sequences[0][card.pathways[0].key_index]
-    parts = []
-    for done, (volumes, pathway) in enumerate(zip(sequences, card.pathways, strict=True)):
+    parts: list[NDArray[np.float32]] = []
+    # Nothing is brought onto itself, so the first sequence takes less.
+    shares = [(0.0 if done == 0 else 0.6, 0.4) for done in range(len(sequences))]
+    whole, last = sum(map(sum, shares)), 0.0
+    for (aligning, correcting), volumes, pathway in zip(shares, sequences, card.pathways, strict=True):
         what, stage = f"{name} {pathway.sequence}", f"Preprocessing {pathway.sequence}"
-        first, middle, last = ((done + share) / len(sequences) for share in (0, 0.6, 1))
+        first, middle = last, last + aligning / whole
+        last = middle + correcting / whole
         if after is not None:
             after(stage, first)
         to_middle, to_last = part(after, first, middle, stage), part(after, middle, last, stage)

@@ -39,4 +39,5 @@ def describe_device() -> str:
 
     if best_device() == "cuda":
         return f"GPU {torch.cuda.get_device_name()}"
-    return f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'' if threads == 1 else 's'}"

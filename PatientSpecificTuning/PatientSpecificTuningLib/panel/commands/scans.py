@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import qt
+import SimpleITK as sitk
 import slicer
 from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
+from ...engine.images.geometry import Grid
 from ...engine.model.card import ModelCard
 from ...engine.tuning.slice_proposal import SliceProposal
 from ...jobs.client import WorkerClient
@@ -39,6 +41,7 @@ from ..situation.state import STEPS
 from ..situation.state import WARNING
 from ..situation.state import PanelState
 from ..turns import Steps
+from ..turns import aside
 from ..turns import atOnce
 from .requirement import require
 
@@ -246,8 +249,12 @@ class ScanCommands(Session):
         grid = facts.case.workingGrid
         if isKnown and parameters.baselineLesions is None:
             raise InputError(_("Choose known lesions of the baseline in step 1 first."))
-        start = labelImage(parameters.baselineLesions) if isKnown else self._foundByBaseCnn(grid)
-        yield
+        if isKnown:
+            start = labelImage(parameters.baselineLesions)
+            yield
+        else:
+            folder, card = Path(self.state.caseFolder), self.reader.models.card(parameters.model)
+            start = yield from aside(lambda: _foundByBaseCnn(folder, card, grid))
         if self.facts.images != facts.images:
             # Other images were chosen meanwhile, so these are no lesions of theirs.
             return
@@ -311,19 +318,20 @@ class ScanCommands(Session):
             self.say(_("Correct a slice, or look at what the CNN finds."))
         self.workAhead()
 
-    def _foundByBaseCnn(self, grid):
-        from ...engine.case.case import Case
-        from ...engine.lesions.lesions import binarize
-        from ...engine.network.prepared import open_examination
-
-        baseline = open_examination(Case.open(Path(self.state.caseFolder)), BASELINE)
-        card = self.reader.models.card(self._parameters.model)
-        found = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
-        return grid.image(found.astype("uint8"))
-
     def _workerKnown(self, answer: dict) -> None:
         self.device = answer["device"]
         self.changed()
+
+
+def _foundByBaseCnn(caseFolder: Path, card: ModelCard, grid: Grid) -> sitk.Image:
+    """The lesions of the baseline, uint8 0/1 on the working grid; no node is touched."""
+    from ...engine.case.case import Case
+    from ...engine.lesions.lesions import binarize
+    from ...engine.network.prepared import open_examination
+
+    baseline = open_examination(Case.open(caseFolder), BASELINE)
+    found = binarize(baseline.base_probability, baseline.organ_mask, card.post_processing)
+    return grid.image(found.astype("uint8"))
 
 
 def _areChanged(earlier: PanelState, now: PanelState) -> bool:

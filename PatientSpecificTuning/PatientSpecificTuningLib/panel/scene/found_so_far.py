@@ -48,15 +48,15 @@ class FoundSoFar:
         node = self._node(examination)
         return "" if node is None else node.GetID()
 
-    def clear(self) -> None:
-        """Remove all of it."""
+    def clear(self) -> bool:
+        """Remove all of it; returns whether there was any."""
         self._drawing.stop()
-        nodes = [self._node(examination) for examination in self._nodes]
+        nodes = [node for examination in self._nodes if (node := self._node(examination)) is not None]
         self._nodes.clear()
         self.caseFolder = ""
         for node in nodes:
-            if node is not None:
-                removeNode(node)
+            removeNode(node)
+        return bool(nodes)
 
     def _node(self, examination: str):
         identifier = self._nodes.get(examination)

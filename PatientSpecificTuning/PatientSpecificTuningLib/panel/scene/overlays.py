@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,17 @@ class Overlays:
 
     def __init__(self) -> None:
         self._shown: tuple = ()
+        self._kept: tuple = ()
+
+    def hideOthers(self, state: PanelState) -> None:
+        """Hide at once what belongs to other images, before these are shown; where nothing changed, nothing is touched."""
+        drawn = {overlay.source for overlay in state.overlays if overlay.role == "corrections"}
+        kept = (state.caseFolder, drawn)
+        if kept == self._kept:
+            return
+        self._kept = kept
+        results = (node for node in result_nodes.resultNodes() if _isOfCase(node, state.caseFolder))
+        _hideAllBut(drawn.union(node.GetID() for node in results))
 
     def show(self, state: PanelState, case: CaseFacts | None, threshold: float) -> bool:
         """Show what the state says; where nothing changed, nothing is touched.
@@ -36,8 +48,8 @@ class Overlays:
             threshold: smallest standard deviation that is drawn.
 
         Returns:
-            whether all is shown. One node is made at a time, which takes Slicer long enough; the others follow when
-            this is called again.
+            whether all is shown. One node is made at a time, which takes Slicer long enough; more follows when this is
+            called again.
         """
         wanted = (state.overlays, state.caseFolder, threshold, _stamps(state, case))
         if wanted == self._shown:
@@ -48,15 +60,11 @@ class Overlays:
             node = _nodeOf(overlay, state, case)
             if node is not None:
                 visible[node.GetID()] = (node, overlay)
-                isNew = node.GetAttribute(result_nodes.SOURCE) and node.GetID() not in known
-                if isNew and overlay is not state.overlays[-1]:
+                if node.GetAttribute(result_nodes.SOURCE) and node.GetID() not in known:
                     isComplete = False
                     break
         self._shown = wanted if isComplete else ()
-        for node in [*result_nodes.resultNodes(), *_allCorrections()]:
-            if node.GetID() not in visible and node.IsA("vtkMRMLSegmentationNode"):
-                node.GetDisplayNode().SetVisibility(False)
-        _hideLegends(visible)
+        _hideAllBut(visible)
         for node, overlay in visible.values():
             _display(node, overlay, threshold)
         results = [node for node, overlay in visible.values() if overlay.role != "corrections"]
@@ -73,7 +81,7 @@ class Overlays:
 
     def forget(self) -> None:
         """The scene was closed or nodes were removed."""
-        self._shown = ()
+        self._shown = self._kept = ()
 
     def foregrounds(self, state: PanelState) -> dict[str, tuple[str, float]]:
         """Which volume lies over the image of an examination, and its opacity."""
@@ -191,8 +199,18 @@ def _showLegend(node) -> None:
     legend.SetVisibility(True)
 
 
-def _hideLegends(visible: dict) -> None:
-    for node in result_nodes.resultNodes():
+def _isOfCase(node, caseFolder: str) -> bool:
+    file = Path(node.GetAttribute(result_nodes.SOURCE).rpartition("|")[0])
+    return bool(caseFolder) and file.is_relative_to(caseFolder)
+
+
+def _hideAllBut(visible: Container[str]) -> None:
+    """Hide the segmentations of ours and the legends whose nodes are not named."""
+    results = result_nodes.resultNodes()
+    for node in [*results, *_allCorrections()]:
+        if node.GetID() not in visible and node.IsA("vtkMRMLSegmentationNode"):
+            node.GetDisplayNode().SetVisibility(False)
+    for node in results:
         if node.GetAttribute(result_nodes.ROLE) == "uncertainty" and node.GetID() not in visible:
             legend = slicer.modules.colors.logic().GetColorLegendDisplayNode(node)
             if legend is not None:

@@ -49,8 +49,12 @@ class SegmentEditor:
         self._widget.setMRMLScene(None)
         self._node = None
 
-    def edit(self, segmentation, segmentId: str, volume) -> None:
-        """Draw on a segment over a volume; what is edited already is left as it is, with its effect."""
+    def edit(self, segmentation, segmentId: str, volume) -> bool:
+        """Draw on a segment over a volume; what is edited already is left as it is, with its effect.
+
+        Returns:
+            whether it was not edited yet.
+        """
         if self._node is None:
             self.attach()
         _showForDrawing(segmentation, segmentId)
@@ -59,7 +63,7 @@ class SegmentEditor:
             self._widget.segmentationNodeID() == wanted[0] and self._widget.sourceVolumeNodeID() == wanted[2]
         )
         if wanted == self._edited and isHeld:
-            return
+            return False
         isAnother = not self._edited[0] or self._edited[0] != wanted[0]
         self._edited = wanted
         self._widget.setReadOnly(False)
@@ -69,16 +73,22 @@ class SegmentEditor:
         if isAnother:
             self._widget.installKeyboardShortcuts()
             self._widget.setActiveEffectByName(FIRST_EFFECT)
+        return True
 
-    def leave(self) -> None:
-        """Nothing is edited: no effect over the images, no key taken, nothing that a stroke could change."""
+    def leave(self) -> bool:
+        """Nothing is edited: no effect over the images, no key taken, nothing that a stroke could change.
+
+        Returns:
+            whether anything was.
+        """
         if not self._edited[0] and self._widget.activeEffect() is None:
-            return
+            return False
         self._edited = ("", "", "")
         self._widget.setActiveEffect(None)
         self._widget.uninstallKeyboardShortcuts()
         self._widget.setSegmentationNode(None)
         self._widget.setReadOnly(True)
+        return True
 
 
 def _showForDrawing(segmentation, segmentId: str) -> None:

@@ -20,7 +20,9 @@ from ..situation.state import EXAMINATIONS
 from ..situation.state import FOLLOWUP
 from ..situation.state import RESULT
 from ..situation.state import UNTOUCHED
+from ..situation.state import LesionRow
 from ..situation.state import PanelState
+from ..turns import Steps
 from .found_so_far import FoundSoFar
 from .overlays import Overlays
 from .place_marks import markPlaces
@@ -34,16 +36,17 @@ class Stage:
 
     Args:
         changed: called when what the views show changed.
-        unfinished: called when not all is shown yet; `follow` shows more of it in another turn.
     """
 
-    def __init__(self, changed: Callable[[], None], unfinished: Callable[[], None]) -> None:
-        self._changed, self._unfinished = changed, unfinished
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
         self._views = Views(self._moved, changed)
         self._overlays = Overlays()
         self._found = FoundSoFar()
         self._editor: SegmentEditor | None = None
         self._wantedSlice: int | None = None
+        # A slice that was chosen, but not gone to yet.
+        self._sliceToOpen: int | None = None
         # The case whose slices are corrected now, whose slice was gone to already.
         self._opened = ""
         self._lastSlice: int | None = None
@@ -70,7 +73,8 @@ class Stage:
         self._views.release()
         self._overlays.forget()
         self._found.clear()
-        self._wantedSlice, self._lastSlice, self._grid, self._marked = None, None, None, ()
+        self._wantedSlice, self._sliceToOpen, self._lastSlice = None, None, None
+        self._grid, self._marked = None, ()
         self._opened = ""
 
     def enter(self) -> None:
@@ -118,7 +122,7 @@ class Stage:
 
     def goToSlice(self, grid: Grid, position: int) -> None:
         """Bring the baseline's view to a slice."""
-        self._wantedSlice = position
+        self._wantedSlice, self._sliceToOpen = position, None
         self._views.offsetTo(BASELINE, sliceCentre(grid, position))
         self._changed()
 
@@ -126,42 +130,59 @@ class Stage:
         """Show what the base CNN finds on a slice of a case that is still being prepared."""
         self._found.take(caseFolder, seen)
 
-    def follow(self, state: PanelState, facts: Facts) -> None:
-        """Show what the state says; what is shown already is left alone."""
-        if state.isPrepared or state.running is None:
-            self._found.clear()
-        if self.isEntered and self._views.layOut(state.views.layout):
-            # Slicer takes long to make its views; what they show follows in the next turn.
-            self._unfinished()
-            return
-        if self.isEntered:
-            self._show(state, facts)
-        self._openSlice(state, facts)
-
-    def _show(self, state: PanelState, facts: Facts) -> None:
-        if not self._overlays.show(state, facts.case, facts.settings.uncertaintyThreshold):
-            self._unfinished()
-        matrix = _matrix(facts)
-        isTogether = state.step == RESULT or state.isPrepared
-        self._views.show(state.views.layout, self._shown(state, facts), matrix if isTogether else None)
-        shown = (state.views, state.overlays)
-        if shown != self._shownLast:
-            self._shownLast = shown
-            self._overlays.redrawLegends()
-        self._followEditor(state)
-        self._followPlace(state)
-
-    def _openSlice(self, state: PanelState, facts: Facts) -> None:
-        """Go to a slice of the list whenever the corrections come into sight, also with a scene that was loaded."""
+    def chooseSlice(self, state: PanelState, facts: Facts) -> None:
+        """A slice of the list is opened whenever the corrections come into sight, also with a scene that was loaded."""
         rows = state.corrections.rows
         case = state.caseFolder if state.step == CORRECT and rows and facts.case is not None else ""
         if case and case != self._opened:
             listed = [row.slice for row in rows]
             first = next((row.slice for row in rows if row.status == UNTOUCHED), listed[0])
-            self.goToSlice(
-                facts.case.workingGrid, self._wantedSlice if self._wantedSlice in listed else first
-            )
+            if self._wantedSlice not in listed:
+                self._wantedSlice = first
+            self._sliceToOpen = self._wantedSlice
+            self._changed()
         self._opened = case
+
+    def hideOthers(self, state: PanelState) -> None:
+        """Hide at once what belongs to other images, before these are shown."""
+        if self.isEntered:
+            self._overlays.hideOthers(state)
+            if _selectedRow(state) is None:
+                self._followPlace(state)
+
+    def follow(self, state: PanelState, facts: Facts) -> Steps:
+        """Show what the state says, one thing in each step; what is shown already is left alone."""
+        if (state.isPrepared or state.running is None) and self._found.clear():
+            yield
+        if self.isEntered:
+            if self._views.layOut(state.views.layout):
+                # Slicer draws its new views, which takes long, before they are filled.
+                yield
+            yield from self._show(state, facts)
+        grid = None if facts.case is None else facts.case.workingGrid
+        if self._sliceToOpen is not None and grid is not None:
+            self.goToSlice(grid, self._sliceToOpen)
+
+    def _show(self, state: PanelState, facts: Facts) -> Steps:
+        if self._views.isNew:
+            # An image is seen before what lies over it is made.
+            yield from self._fillViews(state, facts)
+        while not self._overlays.show(state, facts.case, facts.settings.uncertaintyThreshold):
+            yield
+        yield from self._fillViews(state, facts)
+        shown = (state.views, state.overlays)
+        if shown != self._shownLast:
+            self._shownLast = shown
+            self._overlays.redrawLegends()
+        if self._followEditor(state):
+            yield
+        self._followPlace(state)
+
+    def _fillViews(self, state: PanelState, facts: Facts) -> Steps:
+        matrix = _matrix(facts)
+        isTogether = state.step == RESULT or state.isPrepared
+        shown = self._shown(state, facts)
+        yield from self._views.show(state.views.layout, shown, matrix if isTogether else None)
 
     def _shown(self, state: PanelState, facts: Facts) -> dict[str, Shown]:
         over = self._overlays.foregrounds(state)
@@ -177,22 +198,21 @@ class Stage:
                 )
         return shown
 
-    def _followEditor(self, state: PanelState) -> None:
+    def _followEditor(self, state: PanelState) -> bool:
+        """Let the editor hold the corrections in step 2, and nothing otherwise; returns whether that took anything."""
         if self._editor is None:
-            return
+            return False
         segmentation = (
             slicer.mrmlScene.GetNodeByID(state.corrections.nodeId) if state.corrections.nodeId else None
         )
         volume = slicer.mrmlScene.GetNodeByID(state.baseline.shownId) if state.baseline.shownId else None
         if state.step == CORRECT and segmentation is not None and volume is not None:
-            self._editor.edit(segmentation, state.corrections.segmentId, volume)
-        else:
-            self._editor.leave()
+            return self._editor.edit(segmentation, state.corrections.segmentId, volume)
+        return self._editor.leave()
 
     def _followPlace(self, state: PanelState) -> None:
         """Go to the chosen lesion once, and keep its mark as long as it is chosen."""
-        isResult = state.step == RESULT
-        row = next((r for r in state.review.rows if isResult and r.key == state.review.selected), None)
+        row = _selectedRow(state)
         places = {BASELINE: row and row.baselinePlace, FOLLOWUP: row and row.followupPlace}
         wanted = (state.review.shown if row else "", tuple(places.items()), state.views.layout)
         if wanted == self._marked:
@@ -213,6 +233,11 @@ class Stage:
         place = None if self._grid is None else self._views.place(BASELINE)
         if place is not None and sliceAt(self._grid, place) != self._lastSlice:
             self._changed()
+
+
+def _selectedRow(state: PanelState) -> LesionRow | None:
+    isResult = state.step == RESULT
+    return next((row for row in state.review.rows if isResult and row.key == state.review.selected), None)
 
 
 def _matrix(facts: Facts) -> NDArray[np.float64] | None:

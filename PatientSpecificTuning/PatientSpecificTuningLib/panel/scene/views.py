@@ -18,6 +18,7 @@ from slicer.util import VTKObservationMixin
 from ..situation.state import BASELINE
 from ..situation.state import FOLLOWUP
 from ..situation.state import Place
+from ..turns import Steps
 from .layouts import LAYOUTS
 from .layouts import VIEW_NAMES
 from .layouts import arrange
@@ -64,7 +65,7 @@ class Views(VTKObservationMixin):
         self._usersLayout: int | None = None
         self._layout = ""
         # Laid out, but not filled since.
-        self._isNew = False
+        self.isNew = False
         self._filled: dict[str, tuple[str, bool]] = {}
         # Views that show all of their volume since nobody moved them, and the last size of each.
         self._fitted: set[str] = set()
@@ -103,7 +104,7 @@ class Views(VTKObservationMixin):
             and node.GetViewArrangement() in LAYOUTS.values()
         ):
             node.SetViewArrangement(self._usersLayout)
-        self._usersLayout, self._layout, self._isNew = None, "", False
+        self._usersLayout, self._layout, self.isNew = None, "", False
         self._filled.clear()
         self._fitted.clear()
         self._wanted.clear()
@@ -135,12 +136,13 @@ class Views(VTKObservationMixin):
         """
         if not self.isEntered or layoutNode() is None or not layout or layout == self._layout:
             return False
-        self._isNew = True
+        self.isNew = True
         self._layOut(layout)
         return True
 
-    def show(self, layout: str, shown: dict[str, Shown], toBaseline: NDArray[np.float64] | None) -> None:
-        """Show volumes and overlays; what is shown already is not touched, so that users keep zoom and place.
+    def show(self, layout: str, shown: dict[str, Shown], toBaseline: NDArray[np.float64] | None) -> Steps:
+        """Show volumes and overlays, one view in each step; what is shown already is not touched, so that users keep
+        zoom and place.
 
         Args:
             layout: as it was laid out; "" gives the user's layout back.
@@ -152,10 +154,11 @@ class Views(VTKObservationMixin):
         if not layout:
             self.release()
             return
-        isNew, self._isNew = self._isNew, False
         for examination in VIEW_NAMES:
-            if examination in shown and self._isVisible(examination):
-                self._fill(examination, shown[examination], isNew)
+            isWanted = examination in shown and self._isVisible(examination)
+            if isWanted and self._fill(examination, shown[examination]):
+                yield
+        isNew, self.isNew = self.isNew, False
         if isNew or self._filled:
             self._observe()
         self._align()
@@ -205,10 +208,11 @@ class Views(VTKObservationMixin):
         """Whether a view is in the plane of the other examination."""
         return examination == BASELINE and self._layout == "both" and self._toBaseline is not None
 
-    def _fill(self, examination: str, shown: Shown, isNew: bool) -> None:
+    def _fill(self, examination: str, shown: Shown) -> bool:
+        """Fill a view; returns whether it was moved or fitted, too."""
         composite, node = _compositeNode(examination), _sliceNode(examination)
         if composite is None or node is None:
-            return
+            return False
         # They are made and filled anew, and Slicer cannot read the plane of an oblique one back.
         for made in (node, composite):
             if made.GetSaveWithScene():
@@ -226,8 +230,11 @@ class Views(VTKObservationMixin):
         self._filled[examination] = key
         if earlier is None or earlier != key:
             self._place(examination, shown, keepsPlace=earlier is not None and earlier[0] == shown.volumeId)
-        elif isNew and not self._isMapped(examination):
+        elif self.isNew and not self._isMapped(examination):
             self._fit(examination, keepsPlace=True)
+        else:
+            return False
+        return True
 
     def _place(self, examination: str, shown: Shown, *, keepsPlace: bool) -> None:
         before = _middle(_sliceNode(examination)) if keepsPlace else None
@@ -293,7 +300,7 @@ class Views(VTKObservationMixin):
     def _sliceMoved(self, caller, event) -> None:
         del event
         # What a new layout does to a view that is not filled yet is nobody's move.
-        if self._isFollowing or self._isNew:
+        if self._isFollowing or self.isNew:
             return
         examination = next(e for e, name in VIEW_NAMES.items() if caller.GetLayoutName() == name)
         # Of two views that belong together the follow-up's leads when they get another size.

@@ -25,6 +25,7 @@ class AlignmentSection:
         ui.resultTabs.connect("currentChanged(int)", logic.guarded(self._look))
         ui.useAlignmentButton.connect("clicked()", logic.guarded(lambda: logic.useAlignment()))
         ui.findAlignmentButton.connect("clicked()", logic.guarded(lambda: logic.findAlignment()))
+        logic.followed.connect(logic.guarded(self._followed))
 
     def update(self, state: PanelState) -> None:
         """Say how well they lie on each other, in the page and in its heading."""
@@ -36,7 +37,9 @@ class AlignmentSection:
             self.ui.resultTabs.setTabText(TAB, title)
         for button in (self.ui.useAlignmentButton, self.ui.findAlignmentButton):
             allow(button, state.canAlign)
-        if review.isAligning and state.step == RESULT:
+
+    def _followed(self, state: PanelState) -> None:
+        if state.review.isAligning and state.step == RESULT:
             self._bind()
 
     def _look(self, index: int) -> None:

@@ -21,7 +21,6 @@ class CorrectSection:
     def __init__(self, ui, logic) -> None:
         self.ui = ui
         self.logic = logic
-        self._state = PanelState()
         for button, command in (
             (ui.previousButton, lambda: logic.previousSlice()),
             (ui.nextButton, lambda: logic.nextSlice()),
@@ -37,13 +36,13 @@ class CorrectSection:
 
     def update(self, state: PanelState) -> None:
         """Say what to do, what was learned, and what can be done now."""
-        self._state, ui = state, self.ui
+        ui = self.ui
         show(ui.correctLabel, state.canCorrect.reason or _whatToDo(state))
         for button in (ui.previousButton, ui.nextButton):
             allow(button, state.canCorrect)
         allow(ui.correctedButton, state.canMark)
         allow(ui.addSliceButton, state.canAddSlice)
-        shown = self._shown()
+        shown = _shown(state)
         ui.takeBackButton.text = _("Remove") if shown is not None and _isOnlyAdded(shown) else _("Unmark")
         ui.takeBackButton.enabled = shown is not None and (_isMarked(shown) or _isOnlyAdded(shown))
         allow(ui.showResultButton, state.canTune if state.newSince else state.canReview)
@@ -51,11 +50,8 @@ class CorrectSection:
         allow(ui.startAgainCnnButton, state.canStartAgain)
         allow(ui.startAgainKnownButton, self._canStartFromKnown(state))
 
-    def _shown(self) -> SliceRow | None:
-        return next((row for row in self._state.corrections.rows if row.isShown), None)
-
     def _takeBack(self) -> None:
-        shown = self._shown()
+        shown = _shown(self.logic.state)
         if shown is None:
             return
         if _isOnlyAdded(shown):
@@ -64,7 +60,9 @@ class CorrectSection:
             self.logic.unmark(shown.slice)
 
     def _showResult(self) -> None:
-        if self._state.canTune and self._state.newSince:
+        # What is drawn in the panel may be a moment old.
+        state = self.logic.state
+        if state.canTune and state.newSince:
             self.logic.tune()
         else:
             self.logic.showStep(RESULT)
@@ -85,6 +83,10 @@ def _whatToDo(state: PanelState) -> str:
     if state.corrections.learned:
         return state.corrections.summary
     return _("Paint or erase what is wrong on a slice, then press C. The first slice is worth most.")
+
+
+def _shown(state: PanelState) -> SliceRow | None:
+    return next((row for row in state.corrections.rows if row.isShown), None)
 
 
 def _isMarked(row: SliceRow) -> bool:

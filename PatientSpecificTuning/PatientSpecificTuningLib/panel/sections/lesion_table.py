@@ -21,6 +21,8 @@ from .lesion_order import ordered
 COLORS = {"new": "#c0392b", "grown": "#c07000", "shrunk": "#2e9b48", "vanished": "#2e86c1"}
 KNOWN_COLOR, DOUBTFUL_COLOR = "#202020", "#808080"
 ALL = ""
+# Of a long table more are not in sight.
+ROWS_IN_A_TURN = 12
 
 
 class LesionTable:
@@ -33,6 +35,12 @@ class LesionTable:
         self._rows: list[LesionRow] = []
         self._column, self._isDescending = -1, False
         self._isDrawing = False
+        self._drawn = 0
+        # Goes with its table.
+        self._further = qt.QTimer(self.table)
+        self._further.setSingleShot(True)
+        self._further.setInterval(0)
+        self._further.connect("timeout()", logic.guarded(self._drawRows))
         titles = [_("Lesion"), _("Change"), _("Before"), _("After"), _("Growth"), _("Uncertainty")]
         prepareTable(self.table, titles, 1)
         tip = _("Mean standard deviation of the lesion probability inside the lesion; 0 is certain.")
@@ -78,17 +86,25 @@ class LesionTable:
         sure, doubtful = (ordered(part, self._column, self._isDescending) for part in apart(rows))
         self._offerDoubtful(len(doubtful))
         self._rows = sure + doubtful if self.ui.doubtfulButton.checked else sure
+        self._drawn = 0
         self._isDrawing = True
-        with changedAtOnce(self.table):
-            self._drawRows()
+        self.table.setRowCount(len(self._rows))
         self._isDrawing = False
+        self._drawRows()
 
     def _drawRows(self) -> None:
-        self.table.setRowCount(len(self._rows))
-        for i, row in enumerate(self._rows):
-            for column, text in enumerate(_cells(row)):
-                setCell(self.table, i, column, text, _color(row, column))
-            self.table.item(i, 1).setToolTip(plainTip(_howSure(row)))
+        """Draw the next rows, and the rest in further turns of the event loop."""
+        begins, self._drawn = self._drawn, min(self._drawn + ROWS_IN_A_TURN, len(self._rows))
+        self._isDrawing = True
+        with changedAtOnce(self.table):
+            for i in range(begins, self._drawn):
+                row = self._rows[i]
+                for column, text in enumerate(_cells(row)):
+                    setCell(self.table, i, column, text, _color(row, column))
+                self.table.item(i, 1).setToolTip(plainTip(_howSure(row)))
+        self._isDrawing = False
+        if self._drawn < len(self._rows):
+            self._further.start()
 
     def _offerDoubtful(self, count: int) -> None:
         """One button stands for the doubtful changes until it is pressed."""

@@ -22,7 +22,6 @@ class ScansSection:
 
     def __init__(self, ui, logic) -> None:
         self.ui, self.logic = ui, logic
-        self._state = PanelState()
         ui.sampleButton.connect("clicked()", logic.guarded(lambda: logic.loadSample()))
         ui.startButton.connect("clicked()", logic.guarded(self._start))
         ui.continueButton.connect("clicked()", logic.guarded(lambda: logic.showStep(CORRECT)))
@@ -30,7 +29,6 @@ class ScansSection:
 
     def update(self, state: PanelState) -> None:
         """Name the images as the model does, and say what is missing or that all is there."""
-        self._state = state
         for examination in state.examinations:
             self._drawImages(examination)
         show(self.ui.problemsLabel, bullets(state.problems + state.hints) or self._complete(state))
@@ -47,8 +45,9 @@ class ScansSection:
         self.ui.openCaseFolderButton.enabled = bool(state.caseFolder) and state.isPrepared
 
     def _start(self) -> None:
-        if self._state.asksForCasesFolder:
-            self.logic.setCasesFolder(self._state.casesFolder)
+        state = self.logic.state
+        if state.asksForCasesFolder:
+            self.logic.setCasesFolder(state.casesFolder)
         self.logic.start()
 
     def _drawImages(self, examination: Examination) -> None:

@@ -173,15 +173,21 @@ def _details(tuning: Mapping[str, Any]) -> str:
 
 
 def _sentence(version: VersionFacts) -> str:
-    text = _("{lesions} lesions, {volume:.1f} ml.").format(
-        lesions=int(version.run.get("lesions", 0)), volume=float(version.run.get("volume_ml", 0.0))
-    )
+    text = _foundLesions(int(version.run.get("lesions", 0)), float(version.run.get("volume_ml", 0.0)))
     if "sure_change" in version.run:
         changes = _counted(version.run["sure_change"])
         sure = _("Surely changed since the baseline: {changes}.").format(changes=changes)
         return f"{text} {sure if changes else _('Nothing changed surely since the baseline.')}"
     changes = _counted(version.run.get("change", {}))
     return f"{text} {_('Since the baseline: {changes}.').format(changes=changes)}" if changes else text
+
+
+def _foundLesions(count: int, volumeMl: float) -> str:
+    if not count:
+        return _("No lesion was found.")
+    if count == 1:
+        return _("1 lesion, {volume:.1f} ml.").format(volume=volumeMl)
+    return _("{count} lesions, {volume:.1f} ml.").format(count=count, volume=volumeMl)
 
 
 def _counted(counts: Mapping[str, int]) -> str:
