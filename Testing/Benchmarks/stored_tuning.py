@@ -16,6 +16,7 @@ from PatientSpecificTuningLib.engine.network.tuned_head import TunedHead
 from PatientSpecificTuningLib.engine.network.tuned_head import beside_base
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.batches import TuningBatches
+from PatientSpecificTuningLib.engine.tuning.evidence import taught_slices
 from PatientSpecificTuningLib.engine.tuning.head_trainer import HeadTrainer
 from PatientSpecificTuningLib.engine.tuning.logit_shift import with_drawn_threshold
 from PatientSpecificTuningLib.engine.tuning.patch_features import CountedPixels
@@ -68,7 +69,7 @@ def tune_on_stored(
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, "cpu")
     for first in range(0, len(plan), settings.batch_size):
         trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
-    state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
+    state = beside_base(network.head, trainer.state(), settings.base_share(taught_slices(labels, slices)))
     tuned = TunedHead(state, trainer.losses, trainer.parameters())
     if settings.logit_shift:
         tuned = with_drawn_threshold(network, tuned, store, labels, sorted(slices))

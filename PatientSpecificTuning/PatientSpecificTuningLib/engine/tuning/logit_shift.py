@@ -15,6 +15,7 @@ from ..network.network import DualPathwayNetwork
 from ..network.prediction import predict_slices
 from ..network.tuned_head import TunedHead
 from ..network.tuned_head import tuned_head
+from .evidence import taught_slices
 
 # Candidate shifts; beyond them the CNN is of no use, wherever its threshold lies.
 SHIFTS = np.arange(-40, 41) / 10
@@ -35,7 +36,7 @@ def with_drawn_threshold(
 
     A base CNN that has not met the scanner marks too much or too little everywhere, and what it keeps of its weight in
     the tuned one (`beside_base`) keeps that as well. One number learns it from two slices without learning their noise;
-    it counts as much as the slices against one slice that asks for no shift.
+    it counts as much as the slices (`taught_slices`) against one slice that asks for no shift.
 
     Args:
         store: features of the baseline.
@@ -47,7 +48,8 @@ def with_drawn_threshold(
     probability = predict_slices(head, store, slices, device=device)[list(slices)]
     kept = store.kept[list(slices)]
     shift = best_shift(logit(probability[kept]), drawn[kept], int(np.count_nonzero(drawn & ~kept)))
-    shift *= len(slices) / (len(slices) + 1)
+    taught = taught_slices(labels, slices)
+    shift *= taught / (taught + 1)
     bias = tuned.state["output.bias"] + torch.tensor([0.0, shift], dtype=torch.float32)
     return replace(tuned, state={**tuned.state, "output.bias": bias})
 

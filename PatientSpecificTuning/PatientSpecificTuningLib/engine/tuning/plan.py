@@ -107,8 +107,8 @@ class TuningSettings:
         }
         return cls(**{**by_card, **given})
 
-    def base_share(self, slices: int) -> float:
-        """Weight of the base CNN's logits in those of a CNN that was tuned on so many slices, from 0 to below 1."""
+    def base_share(self, slices: float) -> float:
+        """Weight of the base CNN's logits in those of a CNN that was taught by so many slices, from 0 to below 1."""
         return self.base_slices / (self.base_slices + slices)
 
     def patches_per_slice(self, slices: int) -> int:

@@ -25,6 +25,7 @@ from ..network.tuned_head import TunedHead
 from ..network.tuned_head import beside_base
 from ..progress import Progress
 from .batches import TuningBatches
+from .evidence import taught_slices
 from .head_trainer import HeadTrainer
 from .head_trainer import ReadyBatch
 from .patch_features import FreshPatches
@@ -101,7 +102,8 @@ def tune(
                 trainer.learn(batch)
                 if progress is not None:
                     progress("Fine-tuning", (iteration + 1) / settings.iterations)
-    state = beside_base(network.head, trainer.state(), settings.base_share(len(slices)))
+    taught = taught_slices(labels & organ_mask, slices)
+    state = beside_base(network.head, trainer.state(), settings.base_share(taught))
     tuned = TunedHead(state, trainer.losses, trainer.parameters())
     _require_finite(tuned, patch_folder)
     return tuned
