@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "PatientSpecificTuning"))
 
 from brain_places import PLACES
 from brain_places import false_ml
+from continue_brain_model import CARD
 from judge_brain_model import NAMES
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
-from PatientSpecificTuningLib.engine.model.card import PostProcessing
 
 BASE, TUNED = "base", "tuned, 2 slice(s)"
 SCANNERS = {"ms": "MS3SEG, 1.5 T", "cs": "Ljubljana, 3 T", "P": "MSLesSeg"}
@@ -69,7 +69,7 @@ class Output:
 
     def found(self, cnn: str) -> NDArray[np.bool_]:
         """Lesions of one CNN."""
-        return binarize(self.probability[cnn], self.organ, PostProcessing())
+        return binarize(self.probability[cnn], self.organ, CARD.post_processing)
 
 
 def read_outputs(folder: Path) -> Iterator[Output]:
