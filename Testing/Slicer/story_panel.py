@@ -325,6 +325,7 @@ class StoryPanel:
         self.go_to("correct")
         self.paint()
         self.press("correctedButton")
+        self.wait_until_shown()
         self.press("showResultButton")
         self.pass_time(0.2)
         self.wait_until_idle()
