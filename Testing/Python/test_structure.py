@@ -55,6 +55,7 @@ MAY_LOAD_TORCH = {
     "engine/training/patch_sampler.py",
     "engine/tuning/batches.py",
     "engine/tuning/head_trainer.py",
+    "engine/tuning/logit_shift.py",
     "engine/tuning/patch_features.py",
     "engine/tuning/tuning.py",
 }
