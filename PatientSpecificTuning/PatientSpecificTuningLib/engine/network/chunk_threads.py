@@ -87,7 +87,7 @@ def _on_one_core() -> None:
 def _threads(count: int) -> ThreadPoolExecutor:
     """So many threads of one core each; kept, since every one prepares its products anew."""
     begun = Barrier(count + 1)
-    threads = ThreadPoolExecutor(count, initializer=_on_one_core)
+    threads = ThreadPoolExecutor(count, "head", initializer=_on_one_core)
     for _ in range(count):
         threads.submit(begun.wait)
     begun.wait()
