@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -92,7 +91,7 @@ class Plan:
     iterations: int
     learning_rate: float | None
     base_slices: float | None
-    logit_shift: bool | None = None
+    logit_shift: bool | None
 
     def settings(self, card: ModelCard) -> TuningSettings:
         """Settings of fine-tuning for a model."""
@@ -233,12 +232,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.manual_seed(0)
-    plans = {
-        name: replace(plan, logit_shift=options.logit_shift)
-        for name, plan in planned(
-            options.slices, options.iterations, options.learning_rates, options.base_slices
-        ).items()
-    }
+    plans = planned(
+        options.slices, options.iterations, options.learning_rates, options.base_slices, options.logit_shift
+    )
     folders = Folders(options.cache, options.features, options.outputs)
     results = {}
     for source in (*SOURCES, *MS3SEG):
@@ -265,7 +261,11 @@ def _known(file: Path | None, model: Path, plans: dict[str, Plan]) -> dict:
 
 
 def planned(
-    counts: list[str], iterations: list[int], rates: list[float | None], counted: list[float | None]
+    counts: list[str],
+    iterations: list[int],
+    rates: list[float | None],
+    counted: list[float | None],
+    logit_shift: bool | None,
 ) -> dict[str, Plan]:
     """Every combination, named by what differs from the default settings."""
     plans: dict[str, Plan] = {}
@@ -274,7 +274,7 @@ def planned(
         name += f", {number} iterations" if len(iterations) > 1 else ""
         name += f", learning rate {rate:g}" if rate is not None and len(rates) > 1 else ""
         name += f", base as {base:g} slices" if base is not None and len(counted) > 1 else ""
-        plans[name] = Plan(None if count == "all" else int(count), number, rate, base)
+        plans[name] = Plan(None if count == "all" else int(count), number, rate, base, logit_shift)
     return plans
 
 
