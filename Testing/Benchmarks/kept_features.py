@@ -91,7 +91,8 @@ def measured(name: str, counts: list[int], data: Path, models: Path) -> list[Row
         areas[1::2] = 0
         for count in counts:
             slices = sorted(np.argsort(areas)[-count:].tolist())
-            tuned = tune(network, images, organ, lesions, slices, settings, patch_folder=folder / "patches")
+            examination_and_slices, patches = (network, images, organ, lesions, slices), folder / "patches"
+            tuned = tune(*examination_and_slices, settings, stored=store, patch_folder=patches)
             found = predict_probability(tuned_head(network, tuned), store)
             marked = binarize(found, organ, processing)
             for bound in BOUNDS:

@@ -85,6 +85,7 @@ def judge(source: Source, data: Path, counts: list[str], chosen: list[str]) -> l
                     slices,
                     TuningSettings.of(card, **settings),
                     base_prediction=found,
+                    stored=stores[precision],
                     patch_folder=Path(folder) / precision,
                     precision=precision,
                 )

@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 from PatientSpecificTuningLib.engine.network.features import FeatureStore
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.network.network import Head
-from PatientSpecificTuningLib.engine.network.tuned_head import TunedHead
-from PatientSpecificTuningLib.engine.network.tuned_head import beside_base
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.batches import TuningBatches
-from PatientSpecificTuningLib.engine.tuning.evidence import taught_slices
 from PatientSpecificTuningLib.engine.tuning.head_trainer import HeadTrainer
-from PatientSpecificTuningLib.engine.tuning.logit_shift import with_drawn_threshold
 from PatientSpecificTuningLib.engine.tuning.patch_features import CountedPixels
 from PatientSpecificTuningLib.engine.tuning.patch_features import counted_pixels
 from PatientSpecificTuningLib.engine.tuning.plan import PlannedPatch
@@ -26,6 +22,7 @@ from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.plan import plan_patches
 from PatientSpecificTuningLib.engine.tuning.tuning import IN_PLANE_NEIGHBOURS
 from PatientSpecificTuningLib.engine.tuning.tuning import TELLING_PIXELS
+from PatientSpecificTuningLib.engine.tuning.tuning import patient_specific
 from scipy import ndimage
 from torch import Tensor
 
@@ -69,8 +66,4 @@ def tune_on_stored(
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, "cpu")
     for first in range(0, len(plan), settings.batch_size):
         trainer.step(*batches.batch(plan[first : first + settings.batch_size]))
-    state = beside_base(network.head, trainer.state(), settings.base_share(taught_slices(labels, slices)))
-    tuned = TunedHead(state, trainer.losses, trainer.parameters())
-    if settings.logit_shift:
-        tuned = with_drawn_threshold(network, tuned, store, labels, sorted(slices))
-    return tuned_head(network, tuned)
+    return tuned_head(network, patient_specific(network, trainer, labels, sorted(slices), settings, store))

@@ -73,7 +73,7 @@ def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]
                 settings = TuningSettings.of(card, weighting=weighting)
                 patches = Path(temporary) / f"patches{count}"
                 scan_and_labels = (network, images, organ, lesions, slices, settings)
-                head = tune(*scan_and_labels, base_prediction=found, patch_folder=patches)
+                head = tune(*scan_and_labels, base_prediction=found, stored=store, patch_folder=patches)
                 rows.append(row(count, name, predict_probability(tuned_head(network, head), store)))
     return rows
 

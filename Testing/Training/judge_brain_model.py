@@ -41,7 +41,6 @@ from PatientSpecificTuningLib.engine.network.network import Head
 from PatientSpecificTuningLib.engine.network.prediction import compute_with_probability
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
-from PatientSpecificTuningLib.engine.tuning.logit_shift import with_drawn_threshold
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
@@ -149,9 +148,8 @@ def judge(
             slices = slices_to_tune(base, organ, lesions, plan.slices)
             # Patches do not depend on learning rate and iterations, so their features are computed once.
             settings = plan.settings(card)
-            tuned = tune(network, images, organ, lesions, slices, settings, patch_folder=folder)
-            if settings.logit_shift:
-                tuned = with_drawn_threshold(network, tuned, store, lesions, slices)
+            examination_and_slices = (network, images, organ, lesions, slices)
+            tuned = tune(*examination_and_slices, settings, stored=store, patch_folder=folder)
             head = tuned_head(network, tuned)
             probability = predict_probability(head, store)
             keep(name, head, store, probability)

@@ -27,7 +27,6 @@ from PatientSpecificTuningLib.engine.network.prediction import predict_probabili
 from PatientSpecificTuningLib.engine.network.prepared import FEATURES
 from PatientSpecificTuningLib.engine.network.prepared import PreparedExamination
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
-from PatientSpecificTuningLib.engine.tuning.logit_shift import with_drawn_threshold
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
@@ -147,9 +146,8 @@ def _computed(source: Source, counts: list[int], data: Path, models: Path) -> It
             slices = sorted(order[:count])
             annotation = Annotation(lesions, tuple(slices))
             left_out = leave_slices_out(network, prepared, annotation, settings, folder / "patches")
-            tuned = tune(network, images, organ, lesions, slices, settings, patch_folder=folder / "patches")
-            if settings.logit_shift:
-                tuned = with_drawn_threshold(network, tuned, store, lesions & organ, slices)
+            examination_and_slices, patches = (network, images, organ, lesions, slices), folder / "patches"
+            tuned = tune(*examination_and_slices, settings, stored=store, patch_folder=patches)
             probability = predict_probability(tuned_head(network, tuned), store)
             yield count, _trial(network, lesions, organ, slices, left_out, base, probability, scan.spacing)
 

@@ -199,14 +199,13 @@ def learned_head(
     Raises:
         InputError: no corrected slice shows a lesion.
     """
-    from .tuning.logit_shift import with_drawn_threshold
     from .tuning.tuning import tune as tune_head
 
     examinations = [_to_tune_on(network, baseline, annotation)]
     for other in also:
         examinations.append(_to_tune_on(network, open_examination(other, "baseline"), load_annotation(other)))
-    scan = stacked(examinations)
-    tuned = on_best_device(
+    scan, store = stacked(examinations), baseline.features()
+    return on_best_device(
         lambda device: tune_head(
             network,
             scan.images,
@@ -215,16 +214,13 @@ def learned_head(
             scan.slices,
             settings,
             base_prediction=scan.base_prediction,
+            stored=store,
             # What is kept belongs to this baseline alone.
             patch_folder=None if also else patch_folder(case),
             device=device,
             progress=progress,
         )
     )
-    if not settings.logit_shift:
-        return tuned
-    inside, store = annotation.labels & baseline.organ_mask, baseline.features()
-    return with_drawn_threshold(network, tuned, store, inside, annotation.slices)
 
 
 def _to_tune_on(

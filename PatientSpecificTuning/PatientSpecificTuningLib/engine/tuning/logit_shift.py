@@ -40,13 +40,15 @@ def with_drawn_threshold(
 
     Args:
         store: features of the baseline.
-        labels: bool (Z, Y, X), lesions inside the organ; only `slices` of it are looked at.
-        slices: the corrected slices.
+        labels: bool (Z, Y, X), lesions inside the organ, of the baseline or of a stack that begins with it; only
+            `slices` of it are looked at.
+        slices: the corrected slices; those beyond the baseline say nothing here.
     """
     head = tuned_head(network, tuned)
-    drawn = labels[list(slices)]
-    probability = predict_slices(head, store, slices, device=device)[list(slices)]
-    kept = store.kept[list(slices)]
+    slices = [position for position in slices if position < len(store.kept)]
+    labels = labels[tuple(slice(length) for length in store.kept.shape)]
+    drawn, kept = labels[slices], store.kept[slices]
+    probability = predict_slices(head, store, slices, device=device)[slices]
     shift = best_shift(logit(probability[kept]), drawn[kept], int(np.count_nonzero(drawn & ~kept)))
     taught = taught_slices(labels, slices)
     shift *= taught / (taught + 1)

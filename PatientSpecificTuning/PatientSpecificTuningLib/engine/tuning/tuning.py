@@ -19,6 +19,7 @@ from scipy import ndimage
 from ..errors import Cancelled
 from ..errors import InputError
 from ..network.chunk_threads import one_ahead
+from ..network.features import FeatureStore
 from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
 from ..network.tuned_head import TunedHead
@@ -28,6 +29,7 @@ from .batches import TuningBatches
 from .evidence import taught_slices
 from .head_trainer import HeadTrainer
 from .head_trainer import ReadyBatch
+from .logit_shift import with_drawn_threshold
 from .patch_features import FreshPatches
 from .patch_features import PatchFeatures
 from .patch_features import counted_pixels
@@ -53,6 +55,7 @@ def tune(
     settings: TuningSettings | None = None,
     *,
     base_prediction: NDArray[np.bool_] | None = None,
+    stored: FeatureStore | None = None,
     patch_folder: Path | None = None,
     precision: str = "auto",
     device: str = "cpu",
@@ -63,7 +66,8 @@ def tune(
 
     The loss is categorical cross-entropy times each pixel's weight, averaged over the pixels. Batch
     normalisation keeps the base model's statistics and learns scale and shift only. On the CPU the same seed
-    gives the same weights. Where the settings give the base head a share, the head that comes back is the weighted mean of both.
+    gives the same weights. Where the settings give the base head a share, the head that comes back is the weighted
+    mean of both; where they ask for a shift, its lesion logit is shifted after that.
 
     Args:
         images: float32 (channels, Z, Y, X), the preprocessed baseline.
@@ -71,10 +75,12 @@ def tune(
         labels: bool (Z, Y, X), lesions; only `slices` of it are looked at.
         slices: the corrected slices.
         base_prediction: bool (Z, Y, X), the base CNN's lesions, needed for a weighting scheme.
+        stored: features of the images, needed for a shift of the logit; of stacked examinations those of the first.
         patch_folder: where features of pooled patches are kept for the next time; None forgets them.
 
     Raises:
-        InputError: no slice, no lesion on any of the slices, or a weighting without the base prediction.
+        InputError: no slice, no lesion on any of the slices, a weighting without the base prediction, or a shift
+            without stored features.
         Cancelled: `cancelled` said so.
     """
     slices = sorted({int(position) for position in slices})
@@ -85,6 +91,9 @@ def tune(
             "None of the corrected baseline slices shows a lesion inside the organ mask; correct at least one slice"
             " with a lesion."
         )
+        raise InputError(message)
+    if settings.logit_shift and stored is None:
+        message = "A shift of the logit needs the stored features of the baseline; prepare it first."
         raise InputError(message)
     maps = _maps(network, labels, slices, settings, base_prediction)
     trainer = HeadTrainer(network.head, settings.learning_rate, settings.seed, device)
@@ -102,10 +111,30 @@ def tune(
                 trainer.learn(batch)
                 if progress is not None:
                     progress("Fine-tuning", (iteration + 1) / settings.iterations)
-    taught = taught_slices(labels & organ_mask, slices)
-    state = beside_base(network.head, trainer.state(), settings.base_share(taught))
-    tuned = TunedHead(state, trainer.losses, trainer.parameters())
-    _require_finite(tuned, patch_folder)
+    _require_finite(trainer, patch_folder)
+    return patient_specific(network, trainer, labels & organ_mask, slices, settings, stored, device=device)
+
+
+def patient_specific(
+    network: DualPathwayNetwork,
+    trainer: HeadTrainer,
+    lesions: NDArray[np.bool_],
+    slices: Sequence[int],
+    settings: TuningSettings,
+    stored: FeatureStore | None,
+    *,
+    device: str = "cpu",
+) -> TunedHead:
+    """The head that was trained on slices, beside the base head and shifted as the settings say.
+
+    Args:
+        lesions: bool (Z, Y, X), inside the organ.
+        stored: features of the baseline, needed for a shift.
+    """
+    share = settings.base_share(taught_slices(lesions, slices))
+    tuned = TunedHead(beside_base(network.head, trainer.state(), share), trainer.losses, trainer.parameters())
+    if settings.logit_shift and stored is not None:
+        return with_drawn_threshold(network, tuned, stored, lesions, slices, device=device)
     return tuned
 
 
@@ -125,8 +154,8 @@ def _ready(
         yield drawn
 
 
-def _require_finite(tuned: TunedHead, patch_folder: Path | None) -> None:
-    if all(bool(values.isfinite().all()) for values in tuned.state.values()):
+def _require_finite(trainer: HeadTrainer, patch_folder: Path | None) -> None:
+    if all(bool(values.isfinite().all()) for values in trainer.state().values()):
         return
     where = (
         "" if patch_folder is None else f" or the kept patches are damaged; remove the folder {patch_folder}"

@@ -110,11 +110,11 @@ def _found(
     """Lesion softmax on the slices of `group` by a head that was tuned on `rest`, 0 elsewhere."""
     from ..network.prediction import predict_slices
     from ..network.tuned_head import tuned_head
-    from ..tuning.logit_shift import with_drawn_threshold
     from ..tuning.tuning import tune
 
     processing = network.card.post_processing
     predicted = binarize(baseline.base_probability, baseline.organ_mask, processing)
+    store = baseline.features()
     tuned = on_best_device(
         lambda device: tune(
             network,
@@ -124,14 +124,12 @@ def _found(
             rest,
             _with_stored_patches(settings, len(annotation.slices), len(rest)),
             base_prediction=predicted,
+            stored=store,
             patch_folder=patch_folder,
             device=device,
             progress=progress,
         )
     )
-    store = baseline.features()
-    if settings.logit_shift:
-        tuned = with_drawn_threshold(network, tuned, store, annotation.labels & baseline.organ_mask, rest)
     head = tuned_head(network, tuned)
     return on_best_device(lambda device: predict_slices(head, store, group, device=device))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from builders import blob_examination
 from builders import tiny_card
+from PatientSpecificTuningLib.engine.errors import InputError
 from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
@@ -61,3 +62,34 @@ def test_every_logit_moves_by_the_part_that_the_number_of_slices_bears(tmp_path)
 
 def test_models_whose_card_does_not_say_so_are_tuned_as_in_the_paper():
     assert not TuningSettings.of(tiny_card()).logit_shift
+
+
+def test_tuning_shifts_as_the_settings_say(tmp_path):
+    images, organ, lesions = blob_examination()
+    network = DualPathwayNetwork(tiny_card()).eval()
+    store = compute_features(network, images, organ, tmp_path / "features.npy")
+    plain = tune(network, images, organ, lesions, [0, 1], TuningSettings(iterations=1))
+    settings = TuningSettings(iterations=1, logit_shift=True)
+    shifted = tune(network, images, organ, lesions, [0, 1], settings, stored=store)
+    by_hand = with_drawn_threshold(network, plain, store, lesions & organ, [0, 1])
+    assert by_hand.state["output.bias"].tolist() == shifted.state["output.bias"].tolist()
+    assert by_hand.state["output.bias"].tolist() != plain.state["output.bias"].tolist()
+
+
+def test_slices_beyond_the_baseline_say_nothing_about_its_threshold(tmp_path):
+    images, organ, lesions = blob_examination()
+    network = DualPathwayNetwork(tiny_card()).eval()
+    store = compute_features(network, images, organ, tmp_path / "features.npy")
+    tuned = tune(network, images, organ, lesions, [0, 1], TuningSettings(iterations=1))
+    alone = with_drawn_threshold(network, tuned, store, lesions, [0, 1])
+    stack = np.pad(lesions, [(0, 3), (0, 5), (0, 2)])
+    stack[len(lesions) + 1] = True
+    beside = with_drawn_threshold(network, tuned, store, stack, [0, 1, len(lesions) + 1])
+    assert beside.state["output.bias"].tolist() == alone.state["output.bias"].tolist()
+
+
+def test_a_shift_without_stored_features_is_refused_before_any_work():
+    images, organ, lesions = blob_examination()
+    network = DualPathwayNetwork(tiny_card()).eval()
+    with pytest.raises(InputError, match="stored features of the baseline; prepare it first"):
+        tune(network, images, organ, lesions, [0, 1], TuningSettings(logit_shift=True))
