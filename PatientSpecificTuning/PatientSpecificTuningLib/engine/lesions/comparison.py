@@ -128,7 +128,8 @@ def _seen(labels: NDArray[np.int32], grid: Grid, comparison: Comparison) -> Seen
 
 
 def _volumes(rows: list[ChangeRow], map_: NDArray[np.uint8], grid: Grid) -> dict[str, float]:
-    counts = np.bincount(map_.ravel(), minlength=DOUBTFUL_LOST + 1) * grid.voxel_volume_mm3 / 1000
+    # Nearly all of the map is 0.
+    counts = np.bincount(map_[map_ > 0], minlength=DOUBTFUL_LOST + 1) * grid.voxel_volume_mm3 / 1000
     return {
         "baseline_ml": sum(row.baseline_volume_mm3 for row in rows) / 1000,
         "followup_ml": sum(row.followup_volume_mm3 for row in rows) / 1000,

