@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
+from numpy.typing import NDArray
 
 from .case.case import Case
 from .case.layout import LIVE_JSON
@@ -19,6 +21,7 @@ from .case.layout import live_folder
 from .case.versions import agrees
 from .errors import InputError
 from .files import json_values
+from .files.arrays import write_array
 from .files.atomic import write_text
 from .files.content_hash import content_hash
 from .files.json_file import read_json_object
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from .network.network import DualPathwayNetwork
     from .network.tuned_head import TunedHead
 
-LESIONS = "lesions.nii.gz"
+LESIONS, PROBABILITY = "lesions.nii.gz", "probability.npy"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class LiveTuning:
         slices: the corrected slices.
         has_learned: False where none of them shows a lesion; then everything is the base CNN's.
         lesions: labelmap on the grid of the user's baseline.
+        probability: file of the lesion softmax, float16 (Z, Y, X) on the working grid; there only where it has learned.
         proposals: every other slice of the organ, the best to correct next first.
         labels_sha256: of the content of the corrected slices.
     """
@@ -47,6 +51,7 @@ class LiveTuning:
     slices: tuple[int, ...]
     has_learned: bool
     lesions: Path
+    probability: Path
     proposals: tuple[SliceProposal, ...]
     labels_sha256: str
 
@@ -55,6 +60,7 @@ def write_live(
     case: Case,
     origin: Mapping[str, Any],
     lesions: sitk.Image,
+    probability: NDArray[np.float32],
     proposals: Sequence[SliceProposal],
     tuned: TunedHead | None,
 ) -> LiveTuning:
@@ -62,6 +68,7 @@ def write_live(
 
     Args:
         origin: what it was made from and how, as of a tuned version.
+        probability: lesion softmax (Z, Y, X) on the working grid, kept where anything was learned.
         tuned: None where nothing could be learned.
 
     Raises:
@@ -75,6 +82,7 @@ def write_live(
         values = {**origin, "proposals": [asdict(proposal) for proposal in proposals], "head": ""}
         values["lesions"] = content_hash([folder / LESIONS], "lesions").sha256
         if tuned is not None:
+            write_array(folder / PROBABILITY, probability.astype(np.float16))
             save_head(folder, tuned)
             values["head"] = content_hash([folder / HEAD_NAME], "tuned weights").sha256
             values["loss_history"], values["trainable_parameters"] = (
@@ -104,7 +112,9 @@ def read_live(path: Path) -> LiveTuning:
     except (OSError, ValueError, KeyError, TypeError, InputError) as error:
         message = f"{path} is missing or damaged; mark a slice again."
         raise InputError(message) from error
-    return LiveTuning(slices, bool(values.get("head")), lesions, proposals, sha256)
+    return LiveTuning(
+        slices, bool(values.get("head")), lesions, path.with_name(PROBABILITY), proposals, sha256
+    )
 
 
 def _proposal(entry: Any) -> SliceProposal:

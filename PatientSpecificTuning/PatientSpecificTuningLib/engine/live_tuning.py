@@ -93,7 +93,7 @@ def learn_so_far(
     lesions = binarize(probability, organ, card.post_processing)
     shown = return_to_user_grid(lesions, grid, baseline.record.user_grid, labels=True)
     origin = origin_of_tuning(case, annotation, chosen) | making_of(start)
-    return write_live(case, origin, shown, proposals, tuned)
+    return write_live(case, origin, shown, probability, proposals, tuned)
 
 
 def _proposals(

@@ -149,6 +149,16 @@ def test_a_mark_is_taken_back_and_an_added_slice_removed(drawn: DrawnPanel) -> N
     assert drawn.logic.commands == [("removeSlice", 7)]
 
 
+def test_the_slider_of_a_slice_shows_its_shift_and_asks_for_another(drawn: DrawnPanel) -> None:
+    shifted = dataclasses.replace(CORRECTING.corrections, shift=1.5)
+    drawn.draw(dataclasses.replace(CORRECTING, corrections=shifted))
+    assert (drawn.ui.shiftSlider.value, drawn.logic.commands) == (3, [])
+    drawn.ui.shiftSlider.value = -8
+    assert drawn.logic.commands == [("setSliceShift", -4.0)]
+    drawn.draw(dataclasses.replace(CORRECTING, canShift=Allowed("You have drawn on it.")))
+    assert (drawn.ui.shiftSlider.value, drawn.ui.shiftSlider.enabled) == (0, False)
+
+
 @pytest.mark.parametrize(("is_new", "command"), [(True, ("tune",)), (False, ("showStep", RESULT))])
 def test_show_result_learns_only_where_there_is_something_new(
     drawn: DrawnPanel, is_new: bool, command: tuple

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -75,6 +76,16 @@ class Grid:
         image.SetOrigin(self.origin)
         image.SetDirection(self.direction)
         return image
+
+    def plane(self, axis: int, index: int) -> Grid:
+        """The grid of one of its planes.
+
+        Args:
+            axis: 0 is x; index: of the plane along it.
+        """
+        size = tuple(1 if other == axis else length for other, length in enumerate(self.size))
+        origin = np.asarray(self.origin) + index * self.spacing[axis] * self.axes[:, axis]
+        return replace(self, size=size, origin=tuple(map(float, origin)))
 
     def same_as(self, other: Grid, tolerance: float = 1e-3) -> bool:
         """Whether every corner voxel of both lies within `tolerance` mm and the sizes are equal."""

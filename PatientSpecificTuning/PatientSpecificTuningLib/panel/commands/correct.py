@@ -9,11 +9,11 @@ from ...engine.errors import InputError
 from ..scene import corrections
 from ..situation.state import CORRECT
 from ..situation.state import CORRECTED
-from .live import LiveCommands
 from .requirement import require
+from .threshold import ThresholdCommands
 
 
-class CorrectCommands(LiveCommands):
+class CorrectCommands(ThresholdCommands):
     """What the user can do with slices of the baseline."""
 
     def goToSlice(self, position: int) -> None:

@@ -90,7 +90,8 @@ class LiveCommands(ScanCommands):
         if live.has_learned and not facts.corrections.startIsKnownLesions:
             first = facts.images[f"{BASELINE}{PARTS[0]}"]
             lesions = read_labelmap(live.lesions, "live lesions")
-            open_ = [*proposed, *facts.corrections.added]
+            chosen = facts.corrections.shifts
+            open_ = [p for p in (*proposed, *facts.corrections.added) if p not in chosen]
             corrections.propose(node, first.grid, facts.case.workingGrid, lesions, open_)
         corrections.setProposed(node, live.labels_sha256, proposed)
         self._refreshNow()

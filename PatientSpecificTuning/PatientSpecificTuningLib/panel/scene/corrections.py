@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 import slicer
+from numpy.typing import NDArray
 from slicer.i18n import tr as _
 
 from ...engine.errors import InputError
@@ -32,7 +33,7 @@ from .segments import putPlane
 from .terminology import LESION_TAG
 
 SEGMENT, COLOR = "Lesion", (0.90, 0.20, 0.25)
-BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED, PROPOSED, LIVE = (
+BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED, PROPOSED, LIVE, SHIFTS = (
     f"PatientSpecificTuning.{name}"
     for name in (
         "Baseline",
@@ -44,6 +45,7 @@ BASELINE, MARKS, ADDED, START, LEARNED, KNOWN, RETIRED, PROPOSED, LIVE = (
         "Retired",
         "Proposed",
         "Live",
+        "Shifts",
     )
 )
 
@@ -111,6 +113,7 @@ def remembered(node) -> CorrectionFacts:
         startIsKnownLesions=bool(node.GetAttribute(KNOWN)),
         proposed=tuple(map(int, (node.GetAttribute(PROPOSED) or "").split())),
         live=node.GetAttribute(LIVE) or "",
+        shifts={int(position): shift for position, shift in _values(node, SHIFTS).items()},
     )
 
 
@@ -176,6 +179,25 @@ def propose(
     # A slice on which nothing was put needs no entry.
     node.SetAttribute(START, json.dumps({key: put for key, put in start.items() if put[0] != EMPTY}))
     return changed
+
+
+def proposeShifted(
+    node, userGrid: Grid, workingGrid: Grid, lesions: NDArray[np.bool_], position: int, shift: float
+) -> None:
+    """Put lesions on a slice, as `propose` does, and remember by what shift of the logit they were found.
+
+    Args:
+        lesions: bool (Y, X), a slice of the working grid.
+        shift: 0 forgets it.
+    """
+    axis, index = DrawnSlices(node, userGrid, workingGrid).place(position)
+    plane = workingGrid.plane(2, position).image(lesions[None].astype(np.uint8))
+    array = np.zeros(userGrid.shape, dtype=np.uint8)
+    moved = sitk.GetArrayViewFromImage(resample_labelmap(plane, userGrid.plane(axis, index)))
+    array[tuple(slice(index, index + 1) if 2 - axis == i else slice(None) for i in range(3))] = moved
+    propose(node, userGrid, workingGrid, userGrid.image(array), [position])
+    shifts = {**_values(node, SHIFTS), str(position): shift}
+    node.SetAttribute(SHIFTS, json.dumps({key: value for key, value in shifts.items() if value}))
 
 
 def segmentId(node) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
+from ...engine.lesions.shifted_slice import LARGEST_SHIFT
 from ..situation.state import CHANGED_SINCE
 from ..situation.state import CORRECTED
 from ..situation.state import RESULT
@@ -14,6 +15,8 @@ from ..situation.state import SliceRow
 from .drawing import allow
 from .drawing import show
 
+SHIFT_STEP = 0.5
+
 
 class CorrectSection:
     """The buttons around the list and the editor."""
@@ -21,6 +24,10 @@ class CorrectSection:
     def __init__(self, ui, logic) -> None:
         self.ui = ui
         self.logic = logic
+        # In steps of half a logit.
+        end = round(LARGEST_SHIFT / SHIFT_STEP)
+        ui.shiftSlider.setRange(-end, end)
+        ui.shiftSlider.connect("valueChanged(int)", logic.guarded(self._shift))
         for button, command in (
             (ui.previousButton, lambda: logic.previousSlice()),
             (ui.nextButton, lambda: logic.nextSlice()),
@@ -42,6 +49,7 @@ class CorrectSection:
             allow(button, state.canCorrect)
         allow(ui.correctedButton, state.canMark)
         allow(ui.addSliceButton, state.canAddSlice)
+        self._showShift(state)
         shown = _shown(state)
         ui.takeBackButton.text = _("Remove") if shown is not None and _isOnlyAdded(shown) else _("Unmark")
         ui.takeBackButton.enabled = shown is not None and (_isMarked(shown) or _isOnlyAdded(shown))
@@ -49,6 +57,16 @@ class CorrectSection:
         allow(ui.tuneAgainButton, state.canTune)
         allow(ui.startAgainCnnButton, state.canStartAgain)
         allow(ui.startAgainKnownButton, self._canStartFromKnown(state))
+
+    def _showShift(self, state: PanelState) -> None:
+        slider = self.ui.shiftSlider
+        allow(slider, state.canShift)
+        was = slider.blockSignals(True)
+        slider.value = round(state.corrections.shift / SHIFT_STEP)
+        slider.blockSignals(was)
+
+    def _shift(self, steps: int) -> None:
+        self.logic.setSliceShift(steps * SHIFT_STEP)
 
     def _takeBack(self) -> None:
         shown = _shown(self.logic.state)

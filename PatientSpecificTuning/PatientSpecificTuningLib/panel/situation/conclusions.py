@@ -23,6 +23,7 @@ from .state import CORRECT
 from .state import FOLLOWUP
 from .state import RESULT
 from .state import SCANS
+from .state import UNTOUCHED
 from .state import Allowed
 from .state import Corrections
 from .state import PanelState
@@ -90,6 +91,7 @@ def _allowed(
         "canCorrect": Allowed(notPrepared),
         "canMark": Allowed(noCorrections or outside),
         "canAddSlice": Allowed(noCorrections or outside),
+        "canShift": Allowed(noCorrections or outside or _whyNotShift(corrections)),
         "canTune": Allowed(noCorrections or wait or _whyNotTune(corrections)),
         "canReview": Allowed(noResult),
         "canCompareVersions": Allowed(
@@ -114,6 +116,17 @@ def _whyNotTune(corrections: Corrections) -> str:
     if any(row.status == CHANGED_SINCE for row in corrections.rows):
         return _("The marked slices changed since; mark again what shall count.")
     return _("Correct at least one slice with a lesion and mark it first.")
+
+
+def _whyNotShift(corrections: Corrections) -> str:
+    if corrections.startIsKnownLesions:
+        return _("The corrections started from known lesions, not from what the CNN finds.")
+    shown = next((row for row in corrections.rows if row.isShown), None)
+    if shown is None:
+        return _("The slice that is shown is not in the list.")
+    if shown.status != UNTOUCHED:
+        return _("You have drawn on this slice or marked it, so it stays as it is.")
+    return ""
 
 
 def _whyNotDicom(facts: Facts) -> str:

@@ -149,6 +149,7 @@ def correctionsOf(facts: Facts) -> Corrections:
         isLearned=isLearned,
         summary=_summary(corrections, isLearned=isLearned),
         startIsKnownLesions=corrections.startIsKnownLesions,
+        shift=0.0 if facts.shownSlice is None else corrections.shifts.get(facts.shownSlice, 0.0),
     )
 
 

@@ -73,6 +73,7 @@ class CorrectionFacts:
         learned: by number of a tuned version, the fingerprint of the marks it learned from.
         proposed: the open slices that are proposed now, best first; empty before the CNN learned from any.
         live: what the newest live tuning learned from, by the hash of the corrected slices; empty before the first.
+        shifts: the shift of the lesion logit that the user chose for slices, by slice.
     """
 
     nodeId: str
@@ -86,6 +87,7 @@ class CorrectionFacts:
     startIsKnownLesions: bool = False
     proposed: tuple[int, ...] = ()
     live: str = ""
+    shifts: Mapping[int, float] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,7 @@ class Corrections:
         summary: one line, what the CNN learns from now and what the shown result has learned from.
         learned: the slices that tuning would learn from now.
         isLearned: whether the open slices show what was learned from exactly these.
+        shift: of the lesion logit, that the user chose for the slice that is shown.
     """
 
     nodeId: str = ""
@@ -140,6 +141,7 @@ class Corrections:
     isLearned: bool = False
     summary: str = ""
     startIsKnownLesions: bool = False
+    shift: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -358,6 +360,7 @@ class PanelState:
     canCorrect: Allowed = Allowed()
     canMark: Allowed = Allowed()
     canAddSlice: Allowed = Allowed()
+    canShift: Allowed = Allowed()
     canTune: Allowed = Allowed()
     canReview: Allowed = Allowed()
     canCompareVersions: Allowed = Allowed()

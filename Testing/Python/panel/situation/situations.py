@@ -63,7 +63,10 @@ def live(*slices: int, **changes: Any) -> LiveTuning:
         for rank, position in enumerate(open_, start=1)
     )
     return dataclasses.replace(
-        LiveTuning(slices, True, Path("lesions.nii.gz"), proposals, f"learned {slices}"), **changes
+        LiveTuning(
+            slices, True, Path("lesions.nii.gz"), Path("probability.npy"), proposals, f"learned {slices}"
+        ),
+        **changes,
     )
 
 
