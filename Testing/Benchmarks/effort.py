@@ -2,7 +2,8 @@
 
 A simulated user with the expert's mask corrects slice after slice of real examinations, each until it is right. Without
 live tuning every slice starts from what the base CNN found; with it, from what a CNN finds that was tuned on all slices
-corrected before. After each slice the CNN tuned so far is judged on slices that are never corrected: the other half of
+corrected before. Both are counted as they are, and after the user has let the CNN mark more or less of the slice, at the
+best position of the panel's slider. After each slice the CNN tuned so far is judged on slices that are never corrected: the other half of
 the examination, or the follow-up of a pair. Fine-tuning runs on stored features, without rotated patches.
 """
 
@@ -29,6 +30,8 @@ from effort_patients import opened_patient
 from judge_brain_model import HELD_OUT_MODELS
 from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
+from PatientSpecificTuningLib.engine.lesions.shifted_slice import LARGEST_SHIFT
+from PatientSpecificTuningLib.engine.lesions.shifted_slice import shifted_slice
 from PatientSpecificTuningLib.engine.model.card import read_model_card
 from PatientSpecificTuningLib.engine.network.model_choice import choose_model
 from PatientSpecificTuningLib.engine.network.network import Head
@@ -44,6 +47,8 @@ from stored_tuning import tune_on_stored
 SETTINGS = {"rotation_degrees": 0.0, "pixels_per_iteration": 4096}
 # Criterion and distance in mm; the second is how the panel proposes.
 CHOICES = {"paper": (PAPER, None), "apart": (PAPER, DISTANCE_MM), "gain": (GAIN, None)}
+# The positions of the panel's slider.
+SHIFTS = np.arange(-LARGEST_SHIFT, LARGEST_SHIFT + 0.25, 0.5).tolist()
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=int)
 
 
@@ -53,15 +58,20 @@ class Step:
 
     Attributes:
         voxels: how many had to be changed; strokes: in how many connected pieces, painted or erased.
-        base_voxels, base_strokes: the same, had the slice started from what the base CNN found.
+        shifted_voxels, shifted_strokes: the same with the slider, whose move counts as one stroke.
+        base_...: the same, had the slice started from what the base CNN found.
         dice: of the CNN tuned on all slices up to this one, on what is never corrected; None where undefined.
     """
 
     slice: int
     voxels: int
     strokes: int
+    shifted_voxels: int
+    shifted_strokes: int
     base_voxels: int
     base_strokes: int
+    base_shifted_voxels: int
+    base_shifted_strokes: int
     dice: float | None
 
 
@@ -100,6 +110,18 @@ class Tuner:
         """What is shown to the user."""
         return binarize(probability, scan.organ, self._patient.network.card.post_processing)
 
+    def efforts(
+        self, probability: NDArray[np.float32], scan: Scan, position: int
+    ) -> tuple[int, int, int, int]:
+        """Voxels and strokes of a slice that starts from what is shown, then the same at the slider's best position."""
+        processing, expert = self._patient.network.card.post_processing, scan.lesions[position]
+        costs = {
+            shift: effort(shifted_slice(probability, scan.organ, processing, position, shift), expert)
+            for shift in SHIFTS
+        }
+        voxels, strokes = min((cost[0], cost[1] + (shift != 0)) for shift, cost in costs.items())
+        return *costs[0.0], voxels, strokes
+
 
 def effort(shown: NDArray[np.bool_], expert: NDArray[np.bool_]) -> tuple[int, int]:
     """Voxels of a slice (Y, X) that differ, and in how many connected pieces they are painted or erased."""
@@ -114,7 +136,6 @@ def corrected(patient: Patient, tuner: Tuner, choice: str, *, live: bool, slices
     criterion, distance_mm = CHOICES[choice]
     base = tuner.base[0]
     offered = scan.organ & patient.offered[:, None, None]
-    base_lesions = tuner.lesions(base, scan)
     shown, steps = base, []
     for _ in range(min(slices, np.count_nonzero(offered.any(axis=(1, 2))))):
         # The paper's order is that of the base CNN; the other one follows what was learned.
@@ -130,10 +151,9 @@ def corrected(patient: Patient, tuner: Tuner, choice: str, *, live: bool, slices
             distance_mm=distance_mm,
         )[0]
         z = proposal.slice
-        cost = effort(tuner.lesions(shown, scan)[z], scan.lesions[z])
-        base_cost = effort(base_lesions[z], scan.lesions[z])
+        costs = [tuner.efforts(softmax, scan, z) for softmax in (shown, base)]
         tuned, dice = tuner.tuned([*done, z])
-        steps.append(Step(z, *cost, *base_cost, dice))
+        steps.append(Step(z, *costs[0], *costs[1], dice))
         shown = tuned if live else base
     return steps
 
@@ -167,7 +187,8 @@ def run_name(choice: str, *, live: bool) -> str:
 def summary(steps: list[Step]) -> str:
     """Voxels and Dice after each slice, on one line."""
     return " ".join(
-        f"{s.slice}:{s.voxels}({s.base_voxels})/{'n/a' if s.dice is None else f'{s.dice:.3f}'}" for s in steps
+        f"{s.slice}:{s.voxels}, {s.shifted_voxels} ({s.base_voxels}, {s.base_shifted_voxels})/{'n/a' if s.dice is None else f'{s.dice:.3f}'}"
+        for s in steps
     )
 
 

@@ -17,56 +17,70 @@ RUNS = {
     "gain, base": ("expected gain", "off", "#d95f02", "--"),
     "gain, live": ("expected gain", "on", "#d95f02", "-"),
 }
+WAYS = {
+    "voxels": ("live tuning", "#2ca02c"),
+    "base_shifted_voxels": ("slider", "#9467bd"),
+    "shifted_voxels": ("both", "#d62728"),
+}
 # Its masks were made semi-automatically, so it does not count in the means.
 WITHOUT_EXPERT = "12"
 Figures = dict[str, dict[str, Any]]
 
 
-def saved(steps: list[dict[str, Any]], what: str) -> tuple[int, int]:
-    """What the slices after the first cost, and what they had cost from what the base CNN found."""
-    return sum(s[what] for s in steps[1:]), sum(s[f"base_{what}"] for s in steps[1:])
+def cost(steps: list[dict[str, Any]], what: str) -> int:
+    """What the slices after the first cost together."""
+    return sum(step[what] for step in steps[1:])
+
+
+def saved(runs: list[list[dict[str, Any]]], what: str) -> str:
+    """How much less that is than from what the base CNN found, without the slider."""
+    without = sum(cost(steps, "base_voxels") for steps in runs)
+    return "n/a" if not without else f"{100 * (1 - sum(cost(s, what) for s in runs) / without):.0f} %"
 
 
 def table(figures: Figures) -> str:
     """One row per criterion, with and without live tuning."""
     slices = len(next(iter(figures.values()))["runs"]["gain, live"])
+    later = f"slices 2 to {slices}"
     lines = [
-        f"| slices by | live tuning | voxels to change, slice 1 | slices 2 to {slices} | saved | strokes, 2 to {slices}"
-        f" | Dice after 1, 2, {slices} |",
-        "|---|---|---|---|---|---|---|",
+        f"| slices by | live tuning | voxels to change, slice 1 | {later} | saved | strokes | with the slider: {later}"
+        f" | saved | strokes | Dice after 1, 2, {slices} |",
+        "|" + "---|" * 10,
     ]
     for run, (criterion, live, _color, _style) in RUNS.items():
-        steps = [patient["runs"][run] for patient in figures.values()]
-        first = np.mean([s[0]["voxels"] for s in steps])
-        voxels, base = np.sum([saved(s, "voxels") for s in steps], axis=0)
-        strokes, _base = np.sum([saved(s, "strokes") for s in steps], axis=0)
-        share = f"{100 * (1 - voxels / base):.0f} %" if live == "on" else ""
-        dice = [f"{np.mean([s[i]['dice'] or 0 for s in steps]):.3f}" for i in (0, 1, slices - 1)]
-        count = len(steps)
-        lines.append(
-            f"| {criterion} | {live} | {first:.0f} | {voxels / count:.0f} | {share} | {strokes / count:.0f} |"
-            f" {', '.join(dice)} |"
+        runs = [patient["runs"][run] for patient in figures.values()]
+        cells = [criterion, live, f"{np.mean([steps[0]['voxels'] for steps in runs]):.0f}"]
+        for slider in ("", "shifted_"):
+            voxels, strokes = (
+                np.mean([cost(s, slider + what) for s in runs]) for what in ("voxels", "strokes")
+            )
+            is_without = live == "off" and not slider
+            cells += [f"{voxels:.0f}", "" if is_without else saved(runs, f"{slider}voxels"), f"{strokes:.0f}"]
+        cells.append(
+            ", ".join(f"{np.mean([s[i]['dice'] or 0 for s in runs]):.3f}" for i in (0, 1, slices - 1))
         )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def patients_table(figures: Figures) -> str:
-    """What live tuning saves each patient."""
+    """What each examination costs as the panel proposes, and what live tuning and the slider save of it."""
     lines = [
-        "| examination | paper's score: saved | 10 mm apart: saved | expected gain: saved | Dice base |",
-        "|---|---|---|---|---|",
+        "| examination | Dice base | voxels | saved by live tuning | by the slider | by both |",
+        "|---|---|---|---|---|---|",
     ]
     for patient in figures.values():
-        cells = []
-        for run in ("paper, live", "apart, live", "gain, live"):
-            voxels, base = saved(patient["runs"][run], "voxels")
-            cells.append("n/a" if not base else f"{100 * (1 - voxels / base):.0f} % of {base}")
-        lines.append(f"| {patient['title']} | {' | '.join(cells)} | {patient['base_dice']:.3f} |")
+        steps = patient["runs"]["apart, live"]
+        ways = ("voxels", "base_shifted_voxels", "shifted_voxels")
+        cells = [patient["title"], f"{patient['base_dice']:.3f}", str(cost(steps, "base_voxels"))]
+        lines.append(f"| {' | '.join(cells + [saved([steps], way) for way in ways])} |")
     return "\n".join(lines)
 
 
 def picture(figures: Figures, path: Path) -> None:
-    """Mean Dice against the mean of what was changed, in per cent of what four slices cost from the base CNN."""
+    """Left, mean Dice against what was changed, in per cent of what the slices cost from the base CNN; right, what live
+    tuning and the slider leave of each slice's work.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -74,29 +88,30 @@ def picture(figures: Figures, path: Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.2))
     for run, (criterion, live, color, style) in RUNS.items():
-        efforts, dices, shares = [], [], []
+        efforts, dices = [], []
         for patient in figures.values():
             steps = patient["runs"][run]
             base = sum(s["base_voxels"] for s in patient["runs"]["paper, base"])
             efforts.append(np.cumsum([0] + [100 * s["voxels"] / base for s in steps]))
             dices.append([patient["base_dice"]] + [s["dice"] for s in steps])
-            shares.append([100 * s["voxels"] / max(1, s["base_voxels"]) for s in steps])
         label = f"{criterion}, live tuning {live}"
         left.plot(
             np.mean(efforts, axis=0), np.mean(dices, axis=0), style, color=color, marker="o", label=label
         )
-        if live == "on":
-            count = range(1, len(shares[0]) + 1)
-            right.plot(count, np.median(shares, axis=0), style, color=color, marker="o", label=criterion)
-            for share in shares:
-                right.plot(count, np.minimum(share, 160), color=color, alpha=0.2, linewidth=1)
+    runs = [patient["runs"]["apart, live"] for patient in figures.values()]
+    count = range(1, len(runs[0]) + 1)
+    without = np.array([[step["base_voxels"] for step in steps] for steps in runs]).sum(axis=0)
+    for way, (label, color) in WAYS.items():
+        voxels = np.array([[step[way] for step in steps] for steps in runs]).sum(axis=0)
+        right.plot(count, 100 * voxels / without, color=color, marker="o", label=label)
     left.set_xlabel("voxels changed by hand, % (100: paper, without live tuning)")
     left.set_ylabel(f"Dice on slices never corrected, mean of {len(figures)}")
     right.set_xlabel("corrected slice")
-    right.set_ylabel("voxels to change, % of without")
+    right.set_ylabel("voxels to change, % of without either")
+    right.set_ylim(bottom=0)
     right.set_xticks(list(count))
     right.axhline(65, color="grey", linewidth=0.8, linestyle=":")
-    right.set_title("live tuning: median, and every examination", fontsize=10)
+    right.set_title("as the panel proposes, all examinations together", fontsize=10)
     for axes in (left, right):
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)

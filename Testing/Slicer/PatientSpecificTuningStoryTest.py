@@ -93,10 +93,20 @@ class PatientSpecificTuningStoryTest(StoryCase):
             self.assertEqual(len(panel.table("sliceTable")), len(panel.state.corrections.rows))
         shown = next(row.slice for row in panel.state.corrections.rows if row.isShown)
         before = panel.drawn()
+        with self.step("the CNN marks more or less of the slice as the slider says"):
+            for position in (8, -8):
+                panel.ui.shiftSlider.value = position
+                panel.pass_time(0.5)
+                self.assertNotEqual(panel.drawn(), before)
+                self.assertEqual(panel.slice_status(shown), "untouched")
+            panel.ui.shiftSlider.value = 0
+            panel.pass_time(0.5)
+            self.assertEqual(panel.drawn(), before)
         with self.step("a stroke of the brush is on the slice that is shown"):
             panel.paint()
             self.assertNotEqual(panel.drawn(), before)
             self.assertEqual(panel.slice_status(shown), "in progress")
+            self.assertFalse(panel.ui.shiftSlider.enabled)
         with self.step("undo and redo"):
             painted = panel.drawn()
             panel.ui.segmentEditor.undo()
