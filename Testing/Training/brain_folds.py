@@ -1,9 +1,9 @@
 """The recipe of the shipped brain model with patients and a scanner left out, so that every examination is judged unseen.
 
 Every fold goes on from weights of the first recipe that had not seen its patients (`continue_brain_model.py`: the first
-half of 200 iterations, then all of a longer training, --long), and leaves a folder named without-A-B-..., as the judges
-want it. The first fold are the weights that ship. The scanner left out is MS3SEG: old weights, which met the other two, and
-the same recipe on these two alone; scanner-long goes on with --long.
+half of 200 iterations, then two cycles of a longer training, --long), and leaves a folder named without-A-B-..., as the
+judges want it. The first fold are the weights that ship. The scanner left out is MS3SEG: old weights, which met the other
+two, and the same recipe on these two alone; scanner-long goes on with --long.
 
     python Testing/environment.py Testing/Training/brain_folds.py --data FOLDER --work FOLDER --first MODEL
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,8 +39,9 @@ FOLDS: dict[str, tuple[tuple[str, ...], str | None]] = {
 FIRST_RECIPE = Path(__file__).parent / "FirstRecipe"
 SCANNER = tuple(source.name for source in MS3SEG)
 ITERATIONS, STOPPED_AFTER = 200, 100
-LONG_ITERATIONS, LONG_RATE = 700, 7e-4
-SCANNER_ITERATIONS = 500
+# The second cycle goes on from the end of the first.
+LONG_CYCLES = ((700, 7e-4), (700, 5e-4))
+SCANNER_CYCLES = ((500, 5e-4), (700, 7e-4))
 # Scanner left out: by the recipe of the shipped weights, and run to its end.
 SCANNERS = ("scanner", "scanner-long")
 
@@ -76,22 +78,25 @@ def main() -> None:
             first = FIRST_RECIPE / start if start else options.first
             runs = [
                 Run(f"fold-{part}", first, frozenset(left), ITERATIONS, stop_after=STOPPED_AFTER),
-                _long(f"long-{part}", left, LONG_ITERATIONS, LONG_RATE),
+                *_long(part, left, LONG_CYCLES),
             ]
             _train(runs, left, options.work / "folds", options)
         elif part == "scanner":
             runs = [Run(part, options.first, frozenset(SCANNER), ITERATIONS, stop_after=STOPPED_AFTER)]
             _train(runs, SCANNER, options.work / part, options)
         else:
-            run = _long(part, SCANNER, SCANNER_ITERATIONS, 5e-4)
-            _train([replace(run, start=options.first)], SCANNER, options.work / part, options)
+            first, *others = _long(part, SCANNER, SCANNER_CYCLES)
+            _train([replace(first, start=options.first), *others], SCANNER, options.work / part, options)
     for folder in sorted((options.work / "folds").iterdir()) if options.half else []:
         _save_half(folder, options.half / folder.name)
 
 
-def _long(name: str, left: tuple[str, ...], iterations: int, rate: float) -> Run:
-    """A training that is run to its end; where it starts is decided later."""
-    return Run(name, Path(), frozenset(left), iterations, rate, keep_every=100, long=True)
+def _long(part: str, left: tuple[str, ...], cycles: Sequence[tuple[int, float]]) -> list[Run]:
+    """Cycles that are run to their end, by iterations and learning rate; where they start is decided later."""
+    return [
+        Run(f"{part}-cycle-{number}", Path(), frozenset(left), *cycle, keep_every=100, long=True)
+        for number, cycle in enumerate(cycles, start=1)
+    ]
 
 
 def _train(runs: list[Run], left: tuple[str, ...], parent: Path, options: argparse.Namespace) -> None:
