@@ -98,6 +98,19 @@ def test_after_learning_it_is_the_softmax_of_the_cnn_that_has_learned(work: Work
     assert np.array_equal(_drawn(work)[second], learned)
 
 
+def test_a_segment_that_the_user_added_keeps_every_slice_as_it_is(work: Work) -> None:
+    import slicer
+    from PatientSpecificTuningLib.engine.errors import InputError
+
+    node = slicer.mrmlScene.GetNodeByID(work.state.corrections.nodeId)
+    node.GetSegmentation().AddEmptySegment("", "My own")
+    before = _drawn(work)
+    with pytest.raises(InputError, match="segment of your own"):
+        work.logic.setSliceShift(4.0)
+    assert np.array_equal(_drawn(work), before)
+    assert work.state.corrections.shift == 0
+
+
 def test_known_lesions_are_not_shifted(work: Work) -> None:
     import slicer
 

@@ -189,7 +189,14 @@ def proposeShifted(
     Args:
         lesions: bool (Y, X), a slice of the working grid.
         shift: 0 forgets it.
+
+    Raises:
+        InputError: the user added a segment.
     """
+    if node.GetSegmentation().GetNumberOfSegments() != 1:
+        raise InputError(
+            _("You added a segment of your own, so the program marks nothing by itself any more.")
+        )
     axis, index = DrawnSlices(node, userGrid, workingGrid).place(position)
     plane = workingGrid.plane(2, position).image(lesions[None].astype(np.uint8))
     array = np.zeros(userGrid.shape, dtype=np.uint8)
