@@ -150,6 +150,7 @@ def test_a_mark_is_taken_back_and_an_added_slice_removed(drawn: DrawnPanel) -> N
 
 
 def test_the_slider_of_a_slice_shows_its_shift_and_asks_for_another(drawn: DrawnPanel) -> None:
+    assert (drawn.ui.shiftSlider.minimum, drawn.ui.shiftSlider.maximum) == (-8, 8)
     shifted = dataclasses.replace(CORRECTING.corrections, shift=1.5)
     drawn.draw(dataclasses.replace(CORRECTING, corrections=shifted))
     assert (drawn.ui.shiftSlider.value, drawn.logic.commands) == (3, [])

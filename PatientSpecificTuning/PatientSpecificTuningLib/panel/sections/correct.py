@@ -5,7 +5,6 @@ from __future__ import annotations
 import slicer
 from slicer.i18n import tr as _
 
-from ...engine.lesions.shifted_slice import LARGEST_SHIFT
 from ..situation.state import CHANGED_SINCE
 from ..situation.state import CORRECTED
 from ..situation.state import RESULT
@@ -15,6 +14,7 @@ from ..situation.state import SliceRow
 from .drawing import allow
 from .drawing import show
 
+# Logit of one step of the slider.
 SHIFT_STEP = 0.5
 
 
@@ -24,9 +24,6 @@ class CorrectSection:
     def __init__(self, ui, logic) -> None:
         self.ui = ui
         self.logic = logic
-        # In steps of half a logit.
-        end = round(LARGEST_SHIFT / SHIFT_STEP)
-        ui.shiftSlider.setRange(-end, end)
         ui.shiftSlider.connect("valueChanged(int)", logic.guarded(self._shift))
         for button, command in (
             (ui.previousButton, lambda: logic.previousSlice()),
