@@ -150,7 +150,11 @@ def test_a_mark_is_taken_back_and_an_added_slice_removed(drawn: DrawnPanel) -> N
 
 
 def test_the_slider_of_a_slice_shows_its_shift_and_asks_for_another(drawn: DrawnPanel) -> None:
-    assert (drawn.ui.shiftSlider.minimum, drawn.ui.shiftSlider.maximum) == (-8, 8)
+    from PatientSpecificTuningLib.engine.lesions.shifted_slice import LARGEST_SHIFT
+    from PatientSpecificTuningLib.panel.sections.correct import SHIFT_STEP
+
+    slider = drawn.ui.shiftSlider
+    assert (slider.minimum * SHIFT_STEP, slider.maximum * SHIFT_STEP) == (-LARGEST_SHIFT, LARGEST_SHIFT)
     shifted = dataclasses.replace(CORRECTING.corrections, shift=1.5)
     drawn.draw(dataclasses.replace(CORRECTING, corrections=shifted))
     assert (drawn.ui.shiftSlider.value, drawn.logic.commands) == (3, [])
