@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from patients import write_patient
 from patients import write_tiny_model
 
@@ -103,6 +104,13 @@ class Work:
             mask = slicer.util.loadLabelVolume(str(files / f"{examination}_brain_mask.nii.gz"))
             setattr(self.parameters, f"{examination}Mask", mask)
 
+    def prepare_tiny_patient(self) -> None:
+        """Bring a tiny patient to the second step; the CNN learns fast there, so that its lesions change."""
+        self.choose_tiny_patient()
+        self.parameters.iterations = 300
+        self.logic.start(waitForCompletion=True)
+        self.logic.showStep("correct")
+
     def finish_tiny_patient(self) -> None:
         """Bring a tiny patient to the third step: prepared, corrected on one slice, tuned and segmented."""
         self.choose_tiny_patient()
@@ -131,6 +139,14 @@ class Work:
         array[position, 20:26, 18:24] = 1 - array[position, 20:26, 18:24]
         slicer.util.updateSegmentBinaryLabelmapFromArray(array, node, segment, volume)
         self.logic.changed()
+
+    def drawn(self) -> NDArray[Any]:
+        """What is drawn on the baseline now, on its grid."""
+        import slicer
+
+        node = slicer.mrmlScene.GetNodeByID(self.state.corrections.nodeId)
+        segment = self.state.corrections.segmentId
+        return slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, self.parameters.baselineFirst).copy()
 
     def statuses(self) -> dict[int, str]:
         """What became of each slice of the list."""

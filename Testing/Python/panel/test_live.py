@@ -19,22 +19,10 @@ def _application():
 
 @pytest.fixture
 def work(tmp_path: Path) -> Iterator[Work]:
-    """The tiny patient prepared, in the second step; the CNN learns fast, so that its lesions change."""
     opened = Work(tmp_path, DirectClient())
-    opened.choose_tiny_patient()
-    opened.parameters.iterations = 300
-    opened.logic.start(waitForCompletion=True)
-    opened.logic.showStep("correct")
+    opened.prepare_tiny_patient()
     yield opened
     opened.close()
-
-
-def _drawn(work: Work) -> np.ndarray:
-    import slicer
-
-    node = slicer.mrmlScene.GetNodeByID(work.state.corrections.nodeId)
-    segment = work.state.corrections.segmentId
-    return slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, work.parameters.baselineFirst).copy()
 
 
 def _wipe(work: Work, *positions: int) -> None:
@@ -54,9 +42,9 @@ def test_open_slices_start_from_what_was_learned_and_every_other_slice_stays(wor
     first, second = (row.slice for row in work.state.corrections.rows)
     _wipe(work, second)
     work.draw(first)
-    before = _drawn(work)
+    before = work.drawn()
     work.logic.markCorrected()
-    after = _drawn(work)
+    after = work.drawn()
     changed = {int(z) for z in np.flatnonzero((before != after).any(axis=(1, 2)))}
     open_ = {row.slice for row in work.state.corrections.rows if row.status == "untouched"}
     assert changed
@@ -85,15 +73,15 @@ def test_what_the_user_drew_is_never_changed_whether_marked_or_not(work: Work, e
     work.draw(second)
     if erased:
         node = slicer.mrmlScene.GetNodeByID(work.state.corrections.nodeId)
-        array = _drawn(work)
+        array = work.drawn()
         array[second] = 0
         slicer.util.updateSegmentBinaryLabelmapFromArray(
             array, node, work.state.corrections.segmentId, work.parameters.baselineFirst
         )
         work.logic.changed()
-    before = _drawn(work)
+    before = work.drawn()
     work.logic.markCorrected([first])
-    after = _drawn(work)
+    after = work.drawn()
     assert np.array_equal(before[[first, second]], after[[first, second]])
     assert work.statuses()[second] == "in progress"
 
@@ -105,17 +93,17 @@ def test_a_segment_that_the_user_added_keeps_the_program_from_writing(work: Work
     _wipe(work, second)
     node = slicer.mrmlScene.GetNodeByID(work.state.corrections.nodeId)
     node.GetSegmentation().AddEmptySegment("", "My own")
-    before = _drawn(work)
+    before = work.drawn()
     work.logic.markCorrected([first])
-    assert np.array_equal(before, _drawn(work))
+    assert np.array_equal(before, work.drawn())
 
 
 def test_switched_off_nothing_is_learned_before_it_is_asked_for(work: Work) -> None:
     work.parameters.learnWhileCorrecting = False
-    before = _drawn(work)
+    before = work.drawn()
     work.logic.markCorrected()
     assert "learn" not in [verb for verb, _given in work.client.requests]
-    assert np.array_equal(before, _drawn(work))
+    assert np.array_equal(before, work.drawn())
 
 
 def test_known_lesions_are_never_replaced_by_what_the_cnn_finds(work: Work) -> None:
@@ -124,10 +112,10 @@ def test_known_lesions_are_never_replaced_by_what_the_cnn_finds(work: Work) -> N
     labels = work.folder / "patient" / "baseline_lesion_mask.nii.gz"
     work.parameters.baselineLesions = slicer.util.loadLabelVolume(str(labels))
     work.logic.startAgain("known")
-    before = _drawn(work)
+    before = work.drawn()
     work.logic.markCorrected()
     assert "learn" in [verb for verb, _given in work.client.requests]
-    assert np.array_equal(before, _drawn(work))
+    assert np.array_equal(before, work.drawn())
 
 
 def test_nothing_changes_while_a_mouse_button_is_held(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,13 +123,13 @@ def test_nothing_changes_while_a_mouse_button_is_held(work: Work, monkeypatch: p
 
     _first, second = (row.slice for row in work.state.corrections.rows)
     _wipe(work, second)
-    before = _drawn(work)
+    before = work.drawn()
     with monkeypatch.context() as held:
         held.setattr(qt.QApplication, "mouseButtons", lambda: qt.Qt.LeftButton)
         work.logic.markCorrected()
-        assert np.array_equal(before, _drawn(work))
+        assert np.array_equal(before, work.drawn())
     work.logic._showLearned(work.logic._asked)
-    assert not np.array_equal(before, _drawn(work))
+    assert not np.array_equal(before, work.drawn())
 
 
 def test_an_answer_to_an_earlier_mark_is_not_shown(work: Work) -> None:

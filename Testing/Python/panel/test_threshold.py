@@ -20,20 +20,9 @@ def _application():
 @pytest.fixture
 def work(tmp_path: Path) -> Iterator[Work]:
     opened = Work(tmp_path, DirectClient())
-    opened.choose_tiny_patient()
-    opened.parameters.iterations = 300
-    opened.logic.start(waitForCompletion=True)
-    opened.logic.showStep("correct")
+    opened.prepare_tiny_patient()
     yield opened
     opened.close()
-
-
-def _drawn(work: Work) -> np.ndarray:
-    import slicer
-
-    node = slicer.mrmlScene.GetNodeByID(work.state.corrections.nodeId)
-    segment = work.state.corrections.segmentId
-    return slicer.util.arrayFromSegmentBinaryLabelmap(node, segment, work.parameters.baselineFirst).copy()
 
 
 def _shown(work: Work) -> int:
@@ -43,18 +32,18 @@ def _shown(work: Work) -> int:
 def test_more_and_less_change_the_shown_slice_alone_and_the_middle_brings_back_what_was_there(
     work: Work,
 ) -> None:
-    shown, before = _shown(work), _drawn(work)
+    shown, before = _shown(work), work.drawn()
     areas = []
     for shift in (-4.0, 0.0, 4.0):
         work.logic.setSliceShift(shift)
-        now = _drawn(work)
+        now = work.drawn()
         assert np.array_equal(np.delete(now, shown, 0), np.delete(before, shown, 0))
         assert work.statuses()[shown] == "untouched"
         assert work.state.corrections.shift == shift
         areas.append(int(now[shown].sum()))
     assert areas[0] < areas[2]
     work.logic.setSliceShift(0.0)
-    assert np.array_equal(_drawn(work), before)
+    assert np.array_equal(work.drawn(), before)
 
 
 @pytest.mark.parametrize("how", ["drawn on", "marked"])
@@ -67,35 +56,35 @@ def test_a_slice_that_the_user_drew_on_or_marked_stays_as_it_is(work: Work, how:
         work.logic.markCorrected([shown])
     else:
         work.draw(shown)
-    before = _drawn(work)
+    before = work.drawn()
     assert not work.state.canShift
     with pytest.raises(InputError, match="drawn on this slice or marked it, so it stays"):
         work.logic.setSliceShift(3.0)
-    assert np.array_equal(_drawn(work), before)
+    assert np.array_equal(work.drawn(), before)
 
 
 def test_learning_leaves_a_slice_alone_for_which_the_user_chose(work: Work) -> None:
     first, second = (row.slice for row in work.state.corrections.rows)
     work.logic.goToSlice(second)
     work.logic.setSliceShift(-4.0)
-    chosen = _drawn(work)[second]
+    chosen = work.drawn()[second]
     work.draw(first)
     work.logic.markCorrected([first])
     assert "learn" in [verb for verb, _given in work.client.requests]
-    assert np.array_equal(_drawn(work)[second], chosen)
+    assert np.array_equal(work.drawn()[second], chosen)
 
 
 def test_after_learning_it_is_the_softmax_of_the_cnn_that_has_learned(work: Work) -> None:
     first, second = (row.slice for row in work.state.corrections.rows)
-    before = _drawn(work)[second]
+    before = work.drawn()[second]
     work.draw(first)
     work.logic.markCorrected([first])
     work.logic.goToSlice(second)
-    learned = _drawn(work)[second]
+    learned = work.drawn()[second]
     assert not np.array_equal(learned, before)
     for shift in (-4.0, 0.0):
         work.logic.setSliceShift(shift)
-    assert np.array_equal(_drawn(work)[second], learned)
+    assert np.array_equal(work.drawn()[second], learned)
 
 
 def test_a_segment_that_the_user_added_keeps_every_slice_as_it_is(work: Work) -> None:
@@ -104,10 +93,10 @@ def test_a_segment_that_the_user_added_keeps_every_slice_as_it_is(work: Work) ->
 
     node = slicer.mrmlScene.GetNodeByID(work.state.corrections.nodeId)
     node.GetSegmentation().AddEmptySegment("", "My own")
-    before = _drawn(work)
+    before = work.drawn()
     with pytest.raises(InputError, match="segment of your own"):
         work.logic.setSliceShift(4.0)
-    assert np.array_equal(_drawn(work), before)
+    assert np.array_equal(work.drawn(), before)
     assert work.state.corrections.shift == 0
 
 

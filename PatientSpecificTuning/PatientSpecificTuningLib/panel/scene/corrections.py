@@ -201,7 +201,7 @@ def proposeShifted(
     plane = workingGrid.plane(2, position).image(lesions[None].astype(np.uint8))
     array = np.zeros(userGrid.shape, dtype=np.uint8)
     moved = sitk.GetArrayViewFromImage(resample_labelmap(plane, userGrid.plane(axis, index)))
-    array[tuple(slice(index, index + 1) if 2 - axis == i else slice(None) for i in range(3))] = moved
+    np.moveaxis(array, 2 - axis, 0)[index] = moved.squeeze(2 - axis)
     propose(node, userGrid, workingGrid, userGrid.image(array), [position])
     shifts = {**_values(node, SHIFTS), str(position): shift}
     node.SetAttribute(SHIFTS, json.dumps({key: value for key, value in shifts.items() if value}))
