@@ -1,4 +1,4 @@
-"""Go on training the brain model from given weights on all real examinations of three scanners.
+"""Train the brain model on all real examinations of three scanners, from given weights or from random ones.
 
 What the first recipe (`train_brain_model.py`) lacked: thick slices and a 1.5 T scanner, background that looks like a
 lesion sampled on purpose, every patient alike whatever the load, masks that reach too far, and T1 missing more often.
@@ -42,7 +42,7 @@ from PatientSpecificTuningLib.engine.training.base_training import TrainingProgr
 from PatientSpecificTuningLib.engine.training.patch_sampler import TrainingExamination
 from PatientSpecificTuningLib.engine.training.settings import TrainingSettings
 
-JUDGED = tuple(source.name for source in (*SOURCES, *MS3SEG) if source.lesions)
+EXAMINATIONS = tuple(source.name for source in (*SOURCES, *MS3SEG))
 PASTED = {"l04": 4, "l20": 3, "cs07": 2, "P18": 2}
 # Part of the patches with pasted lesions, against all real examinations together.
 PASTED_PART = 0.2
@@ -155,27 +155,30 @@ class Run:
 
     Attributes:
         name: of its files in the work folder.
-        start: model folder to go on from.
+        start: model folder to go on from; None starts from random weights, whose batch statistics are learned too.
         hold_out: patients not learned from.
         iterations: what the learning rate is planned for.
         stop_after: iterations that are run, None for all of them.
         keep_every: so often averaged weights are kept on the way, for curves.
         long: by `long_settings`, with lesion-free 3 T scans drawn more often and heads around stripped brains.
+        seed: of the patches that are drawn; another one where a run goes on from one that drew the same.
     """
 
     name: str
-    start: Path
+    start: Path | None
     hold_out: frozenset[str]
     iterations: int
     learning_rate: float = 5e-4
     stop_after: int | None = None
     keep_every: int = 50
     long: bool = False
+    seed: int = 0
 
 
 def continued(run: Run, data: Path, work: Path, cache: Path | None = None) -> DualPathwayNetwork:
     """Train to where the run ends, from its checkpoint in the work folder where there is one."""
-    chosen = (long_settings if run.long else settings)(run.iterations, run.learning_rate)
+    recipe = (long_settings if run.long else settings)(run.iterations, run.learning_rate)
+    chosen = replace(recipe, seed=run.seed, frozen_statistics=run.start is not None)
     drawn = {"lesion_free": 0.75, "head": HEAD_PART} if run.long else {}
     last = run.stop_after or run.iterations
     cuda = torch.cuda.is_available()
@@ -183,7 +186,7 @@ def continued(run: Run, data: Path, work: Path, cache: Path | None = None) -> Du
         CARD,
         learned_examinations(data, set(run.hold_out), cache, **drawn),
         chosen,
-        start_from=load_model(run.start)[1],
+        start_from=None if run.start is None else load_model(run.start)[1],
         device="cuda" if cuda else "cpu",
         bf16=cuda or torch.cpu._is_avx512_bf16_supported(),
     )
@@ -214,8 +217,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of checkpoint and averaged weights")
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
     parser.add_argument("--name", default="all", help="of the run, and of its folder in the work folder")
-    parser.add_argument("--start", type=Path, required=True, help="model folder to go on from")
-    parser.add_argument("--hold-out", nargs="*", default=[], choices=JUDGED, help="patients not learned from")
+    parser.add_argument("--start", type=Path, help="model folder to go on from, random weights by default")
+    parser.add_argument(
+        "--hold-out", nargs="*", default=[], choices=EXAMINATIONS, help="patients not learned from"
+    )
     parser.add_argument("--iterations", type=int, default=400, help="what the learning rate is planned for")
     parser.add_argument("--stop-after", type=int, help="iterations that are run, all by default")
     parser.add_argument("--learning-rate", type=float, default=5e-4)
@@ -223,6 +228,7 @@ def main() -> None:
         "--keep-every", type=int, default=50, help="averaged weights kept on the way, for curves"
     )
     parser.add_argument("--long", action="store_true", help="settings for a training that is run to its end")
+    parser.add_argument("--seed", type=int, default=0, help="of the patches that are drawn")
     options = parser.parse_args()
     run = Run(
         options.name,
@@ -233,6 +239,7 @@ def main() -> None:
         options.stop_after,
         options.keep_every,
         options.long,
+        options.seed,
     )
     save_model(options.work / run.name, CARD, continued(run, options.data, options.work, options.cache))
 
