@@ -60,7 +60,8 @@ POOLS: dict[str, tuple[dict[str, Any], str]] = {
 def judge(source: Source, data: Path, counts: list[str], chosen: list[str]) -> list[dict[str, Any]]:
     """Dice on the odd slices and seconds of tuning, for every number of slices and shortcut."""
     card, network = load_model(model_without(source.name, HELD_OUT_MODELS))
-    examination = read_corrected(source, data).training_examination(card)
+    scan = read_corrected(source, data)
+    examination = scan.training_examination(card)
     images, organ, lesions = examination.images.astype(np.float32), examination.organ, examination.lesions
     odd = list(range(1, organ.shape[0], 2))
     rows = []
@@ -74,7 +75,8 @@ def judge(source: Source, data: Path, counts: list[str], chosen: list[str]) -> l
         base = predict_probability(network.head, stores["float32"])
         found = binarize(base, organ, card.post_processing)
         for count in counts:
-            slices = slices_to_tune(base, organ, lesions, None if count == "all" else int(count))
+            number = None if count == "all" else int(count)
+            slices = slices_to_tune(base, organ, lesions, number, scan.spacing[2])
             for name, (settings, precision) in _compared(count, chosen):
                 began = time.perf_counter()
                 head = tune(

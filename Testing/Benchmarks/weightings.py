@@ -68,7 +68,7 @@ def judge(source: Source, data: Path, counts: list[int]) -> list[dict[str, Any]]
         rows = [row(0, "base", base)]
         found = binarize(base, organ, card.post_processing)
         for count in counts:
-            slices = slices_to_tune(base, organ, lesions, count)
+            slices = slices_to_tune(base, organ, lesions, count, scan.spacing[2])
             for name, weighting in WEIGHTINGS.items():
                 settings = TuningSettings.of(card, weighting=weighting)
                 patches = Path(temporary) / f"patches{count}"

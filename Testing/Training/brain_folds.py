@@ -46,7 +46,7 @@ ITERATIONS, STOPPED_AFTER = 200, 100
 LONG_CYCLES = ((700, 7e-4, 0), (700, 5e-4, 0), (700, 5e-4, 2))
 SHIPPED_CYCLES = ((700, 5e-4, 3),)
 MS3SEG_CYCLES = ((1900, 7e-4, 0),)
-LJUBLJANA_CYCLES = ((1500, 1.2e-3, 0),)
+LJUBLJANA_CYCLES = ((1000, 1.2e-3, 0),)
 PARTS = (*FOLDS, "shipped", "scanner", "scanner-long", "ljubljana")
 
 

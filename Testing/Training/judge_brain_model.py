@@ -42,6 +42,9 @@ from PatientSpecificTuningLib.engine.network.prediction import compute_with_prob
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.network.tuned_head import tuned_head
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import CRITERIA
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import DISTANCE_MM
+from PatientSpecificTuningLib.engine.tuning.slice_proposal import PAPER
 from PatientSpecificTuningLib.engine.tuning.slice_proposal import propose_slices
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
 
@@ -67,13 +70,27 @@ def model_without(patient: str, models: Path) -> Path:
 
 
 def slices_to_tune(
-    probability: NDArray[np.float32], organ: NDArray[np.bool_], lesions: NDArray[np.bool_], count: int | None
+    probability: NDArray[np.float32],
+    organ: NDArray[np.bool_],
+    lesions: NDArray[np.bool_],
+    count: int | None,
+    slice_mm: float,
+    criterion: str = PAPER,
 ) -> list[int]:
-    """Proposed lesion slices among the even ones."""
+    """Lesion slices among the even ones, as the panel proposes them; `count` None takes all."""
     even = np.zeros(organ.shape[0], dtype=bool)
     even[::2] = True
     half = organ & even[:, None, None]
-    proposals = propose_slices(probability, half, count=count, among="lesion", lesion_labels=lesions & half)
+    proposals = propose_slices(
+        probability,
+        half,
+        count=count,
+        among="lesion",
+        lesion_labels=lesions & half,
+        criterion=criterion,
+        slice_mm=slice_mm,
+        distance_mm=DISTANCE_MM,
+    )
     return [proposal.slice for proposal in proposals]
 
 
@@ -84,6 +101,7 @@ class Plan:
     Attributes:
         slices: number of slices, None for all lesion slices of the half.
         learning_rate, base_slices, logit_shift: None as the card of the model says.
+        criterion: by which slices are proposed.
     """
 
     slices: int | None
@@ -91,6 +109,7 @@ class Plan:
     learning_rate: float | None
     base_slices: float | None
     logit_shift: bool | None
+    criterion: str = PAPER
 
     def settings(self, card: ModelCard) -> TuningSettings:
         """Settings of fine-tuning for a model."""
@@ -145,7 +164,7 @@ def judge(
         keep("base", network.head, store, base)
         outcome = {"base, all slices": measure(base, None), "base": measure(base, odd)}
         for name, plan in plans.items():
-            slices = slices_to_tune(base, organ, lesions, plan.slices)
+            slices = slices_to_tune(base, organ, lesions, plan.slices, scan.spacing[2], plan.criterion)
             # Patches do not depend on learning rate and iterations, so their features are computed once.
             settings = plan.settings(card)
             examination_and_slices = (network, images, organ, lesions, slices)
@@ -221,6 +240,13 @@ def main() -> None:
         help="whether the logit is shifted to where the slices ask for it, by default as the model's card says",
     )
     parser.add_argument(
+        "--criteria",
+        nargs="*",
+        default=[PAPER],
+        choices=CRITERIA,
+        help="by which slices are proposed, 10 mm apart",
+    )
+    parser.add_argument(
         "--json", type=Path, help="folder for one file with the figures of each patient; what it has is kept"
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps scans once their bias is corrected")
@@ -231,7 +257,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     plans = planned(
-        options.slices, options.iterations, options.learning_rates, options.base_slices, options.logit_shift
+        options.slices,
+        options.iterations,
+        options.learning_rates,
+        options.base_slices,
+        options.logit_shift,
+        options.criteria,
     )
     folders = Folders(options.cache, options.features, options.outputs)
     results = {}
@@ -264,15 +295,17 @@ def planned(
     rates: list[float | None],
     counted: list[float | None],
     logit_shift: bool | None,
+    criteria: list[str],
 ) -> dict[str, Plan]:
     """Every combination, named by what differs from the default settings."""
     plans: dict[str, Plan] = {}
-    for count, number, rate, base in product(counts, iterations, rates, counted):
+    for count, number, rate, base, criterion in product(counts, iterations, rates, counted, criteria):
         name = f"tuned, {count} slice(s)"
         name += f", {number} iterations" if len(iterations) > 1 else ""
         name += f", learning rate {rate:g}" if rate is not None and len(rates) > 1 else ""
         name += f", base as {base:g} slices" if base is not None and len(counted) > 1 else ""
-        plans[name] = Plan(None if count == "all" else int(count), number, rate, base, logit_shift)
+        name += f", by {criterion}" if criterion != PAPER else ""
+        plans[name] = Plan(None if count == "all" else int(count), number, rate, base, logit_shift, criterion)
     return plans
 
 
