@@ -35,8 +35,8 @@ class TuningSettings:
     """How a head is tuned; the defaults are the paper's ("Patient-specific fine-tuning") but for the last five.
 
     Attributes:
-        base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices; 0 is
-            the paper's.
+        base_slices: the base CNN keeps as much weight in the patient-specific one as so many corrected slices, up to
+            twice as much where it is right on them already (`left_to_teach`); 0 is the paper's.
         logit_shift: the lesion logit is shifted to where the corrected slices ask for it (`with_drawn_threshold`); not
             so in the paper.
         weighting: None for the class weights of the model card, the paper's scheme for a task ("Weighting"), or

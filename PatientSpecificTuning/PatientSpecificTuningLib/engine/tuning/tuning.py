@@ -26,6 +26,7 @@ from ..network.tuned_head import TunedHead
 from ..network.tuned_head import beside_base
 from ..progress import Progress
 from .batches import TuningBatches
+from .evidence import left_to_teach
 from .evidence import taught_slices
 from .head_trainer import HeadTrainer
 from .head_trainer import ReadyBatch
@@ -75,7 +76,8 @@ def tune(
         labels: bool (Z, Y, X), lesions; only `slices` of it are looked at.
         slices: the corrected slices.
         base_prediction: bool (Z, Y, X), the base CNN's lesions, needed for a weighting scheme.
-        stored: features of the images, needed for a shift of the logit; of stacked examinations those of the first.
+        stored: features of the images, needed for a shift of the logit and, where the base head has a share, for what
+            it knows already; of stacked examinations those of the first.
         patch_folder: where features of pooled patches are kept for the next time; None forgets them.
 
     Raises:
@@ -129,9 +131,12 @@ def patient_specific(
 
     Args:
         lesions: bool (Z, Y, X), inside the organ.
-        stored: features of the baseline, needed for a shift.
+        stored: features of the baseline, needed for a shift, and for a share that heeds how right the base CNN is.
     """
-    share = settings.base_share(taught_slices(lesions, slices))
+    taught = taught_slices(lesions, slices)
+    if settings.base_slices and stored is not None:
+        taught *= left_to_teach(network, stored, lesions, slices, device=device)
+    share = settings.base_share(taught)
     tuned = TunedHead(beside_base(network.head, trainer.state(), share), trainer.losses, trainer.parameters())
     if settings.logit_shift and stored is not None:
         return with_drawn_threshold(network, tuned, stored, lesions, slices, device=device)

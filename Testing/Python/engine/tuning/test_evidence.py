@@ -1,13 +1,17 @@
-"""A corrected slice teaches as much as it shows of lesions."""
+"""A corrected slice teaches as much as it shows of lesions that the base CNN does not know."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from builders import blob_examination
 from builders import tiny_card
+from PatientSpecificTuningLib.engine.network.features import compute_features
 from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
+from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.tuning.evidence import PIXELS_OF_A_WHOLE_SLICE
+from PatientSpecificTuningLib.engine.tuning.evidence import left_to_teach
 from PatientSpecificTuningLib.engine.tuning.evidence import taught_slices
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
@@ -37,3 +41,49 @@ def test_the_less_the_slices_show_the_more_of_the_base_cnn_is_kept():
         output = tune(network, images, organ, labels, [0], settings).state["output.weight"][:, :width]
         share = 2 / (2 + taught)
         np.testing.assert_allclose(output, share * network.head.output.weight.detach(), rtol=1e-5)
+
+
+@pytest.fixture
+def half_found(tmp_path):
+    """A network, features of an examination, and the half of its organ that the network finds."""
+    images, organ, _ = blob_examination()
+    network = DualPathwayNetwork(tiny_card()).eval()
+    store = compute_features(network, images, organ, tmp_path / "features.npy")
+    probability = predict_probability(network.head, store)
+    middle = torch.tensor(np.median(probability[organ]))
+    with torch.no_grad():
+        network.head.output.bias[1] -= torch.logit(middle)
+    return network, store, organ & (probability >= float(middle))
+
+
+def test_slices_that_the_base_cnn_has_right_teach_half_and_what_it_has_wrong_in_full(half_found):
+    network, store, found = half_found
+    others = store.kept & ~found
+    part_of_it = found & (np.cumsum(found).reshape(found.shape) % 10 < 6)
+    assert left_to_teach(network, store, found, [0, 1]) == pytest.approx(0.5, abs=0.05)
+    assert left_to_teach(network, store, others, [0, 1]) == 1
+    assert 0.5 < left_to_teach(network, store, part_of_it, [0, 1]) < 1
+
+
+def test_slices_of_an_earlier_baseline_do_not_say_what_the_base_cnn_knows(half_found):
+    network, store, found = half_found
+    alone = left_to_teach(network, store, found, [0, 1])
+    stack = np.concatenate([found, ~found])
+    assert left_to_teach(network, store, stack, [0, 1, len(found) + 1]) == alone
+    assert left_to_teach(network, store, stack, [len(found) + 1]) == 1
+
+
+def test_the_base_head_keeps_more_where_it_is_right_already(half_found):
+    network, store, found = half_found
+    images, organ, lesions = blob_examination()
+    settings = TuningSettings(iterations=1, base_slices=2)
+    shares = []
+    for labels in (found, lesions & organ):
+        taught = taught_slices(labels, [0]) * left_to_teach(network, store, labels, [0])
+        tuned = tune(network, images, organ, labels, [0], settings, stored=store)
+        shares.append(2 / (2 + taught))
+        output = shares[-1] * network.head.output.weight.detach()
+        np.testing.assert_allclose(
+            tuned.state["output.weight"][:, : network.card.head_kernels], output, rtol=1e-5
+        )
+    assert shares[0] > shares[1]
