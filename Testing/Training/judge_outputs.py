@@ -4,7 +4,8 @@
 
 - reliability: how often voxels of a softmax are lesion, for every scanner, with the expected calibration error (ECE),
 - uncertainty: the standard deviation under dropout before and after tuning, as the paper compares it,
-- false positives by place, where the ventricles are known (MS3SEG).
+- false positives by place, where the ventricles are known (MS3SEG),
+- agreement with lesions and normal hyperintensities together, where an expert drew both: what is a matter of convention.
 
     python Testing/environment.py Testing/Training/judge_outputs.py --data FOLDER --outputs FOLDER [--plot FILE]
 """
@@ -26,6 +27,7 @@ from brain_places import PLACES
 from brain_places import false_ml
 from continue_brain_model import CARD
 from judge_brain_model import NAMES
+from PatientSpecificTuningLib.engine.judging.metrics import segmentation_metrics
 from PatientSpecificTuningLib.engine.lesions.lesions import binarize
 
 BASE, TUNED = "base", "tuned, 2 slice(s)"
@@ -179,6 +181,25 @@ def _places_row(name: str, base: dict[str, float], tuned: dict[str, float]) -> s
     return f"| {name} | " + " | ".join(f"{base[p]:.2f} to {tuned[p]:.2f}" for p in PLACES) + " |"
 
 
+def convention_table(outputs: list[Output]) -> str:
+    """Dice and AVD on the judged slices against lesions alone, and against all that an expert called hyperintense."""
+    titles = [f"{cnn}: {measure}" for cnn in ("base", "tuned") for measure in ("Dice", "AVD %")]
+    lines = [f"| examination | drawn | {' | '.join(titles)} |", "|---" * (2 + len(titles)) + "|"]
+    for output in outputs:
+        if not output.normal.any():
+            continue
+        slices = list(range(1, len(output.organ), 2))
+        both = output.lesions | (output.normal & output.organ)
+        for drawn, mask in (("lesions", output.lesions), ("lesions and normal", both)):
+            judged = [
+                segmentation_metrics(mask, output.found(cnn), output.spacing, slices=slices)
+                for cnn in (BASE, TUNED)
+            ]
+            cells = " | ".join(f"{metrics.dice:.3f} | {metrics.avd:.0f}" for metrics in judged)
+            lines.append(f"| {NAMES[output.name]} | {drawn} | {cells} |")
+    return "\n".join(lines)
+
+
 def plot(found: dict[tuple[str, str], Reliability], path: Path) -> None:
     """The reliability diagrams of all scanners side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -212,7 +233,11 @@ def main() -> None:
     outputs = list(read_outputs(options.outputs))
     found = by_scanner(outputs)
     print(
-        reliability_table(found), uncertainty_table(outputs), places_table(outputs, options.data), sep="\n\n"
+        reliability_table(found),
+        uncertainty_table(outputs),
+        places_table(outputs, options.data),
+        convention_table(outputs),
+        sep="\n\n",
     )
     if options.plot:
         plot(found, options.plot)
