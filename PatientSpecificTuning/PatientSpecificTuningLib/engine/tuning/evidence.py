@@ -7,10 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.features import FeatureStore
-from ..network.network import DualPathwayNetwork
-from ..network.prediction import predict_slices
-
 # Lesion pixels from which a slice counts in full; a head tuned on seven finds nothing on the others.
 PIXELS_OF_A_WHOLE_SLICE = 20
 # Dice of the base CNN on the corrected slices: up to the first they teach all they can, from the second on half of it.
@@ -28,27 +24,19 @@ def taught_slices(lesions: NDArray[np.bool_], slices: Sequence[int]) -> float:
     return float(np.minimum(1, pixels / PIXELS_OF_A_WHOLE_SLICE).sum())
 
 
-def left_to_teach(
-    network: DualPathwayNetwork,
-    store: FeatureStore,
-    lesions: NDArray[np.bool_],
-    slices: Sequence[int],
-    *,
-    device: str = "cpu",
-) -> float:
+def left_to_teach(found: NDArray[np.bool_], lesions: NDArray[np.bool_], slices: Sequence[int]) -> float:
     """How much of what corrected slices show the base CNN does not know yet, from 1/2 to 1.
 
     Where it is nearly right on them it is nearly right elsewhere, and tuning learns what is peculiar to these slices.
 
     Args:
-        store: features of the baseline.
-        lesions: bool (Z, Y, X), inside the organ, of the baseline or of a stack that begins with it.
+        found: bool (Z, Y, X), lesions of the base CNN on the baseline; only `slices` of it are looked at.
+        lesions: the same of what was drawn, inside the organ, of the baseline or of a stack that begins with it.
         slices: the corrected slices; those beyond the baseline say nothing here.
     """
-    slices = [position for position in slices if position < len(store.kept)]
-    drawn = lesions[tuple(slice(length) for length in store.kept.shape)][slices]
-    probability = predict_slices(network.head, store, slices, device=device)[slices]
-    found = probability >= network.card.post_processing.threshold
-    marked = np.count_nonzero(found) + np.count_nonzero(drawn)
-    dice = 2 * np.count_nonzero(found & drawn) / marked if marked else 0.0
+    slices = [position for position in slices if position < len(found)]
+    # In a stack all slices are as large as the largest, with nothing round the smaller ones.
+    drawn = lesions[tuple(slice(length) for length in found.shape)][slices]
+    marked = np.count_nonzero(found[slices]) + np.count_nonzero(drawn)
+    dice = 2 * np.count_nonzero(found[slices] & drawn) / marked if marked else 0.0
     return float(np.interp(dice, (STILL_WRONG, NEARLY_RIGHT), (1.0, 0.5)))

@@ -22,6 +22,7 @@ from ..network.chunk_threads import one_ahead
 from ..network.features import FeatureStore
 from ..network.frozen_trunk import FrozenTrunk
 from ..network.network import DualPathwayNetwork
+from ..network.prediction import predict_slices
 from ..network.tuned_head import TunedHead
 from ..network.tuned_head import beside_base
 from ..progress import Progress
@@ -135,12 +136,21 @@ def patient_specific(
     """
     taught = taught_slices(lesions, slices)
     if settings.base_slices and stored is not None:
-        taught *= left_to_teach(network, stored, lesions, slices, device=device)
+        taught *= left_to_teach(_found_by_base(network, stored, slices, device), lesions, slices)
     share = settings.base_share(taught)
     tuned = TunedHead(beside_base(network.head, trainer.state(), share), trainer.losses, trainer.parameters())
     if settings.logit_shift and stored is not None:
         return with_drawn_threshold(network, tuned, stored, lesions, slices, device=device)
     return tuned
+
+
+def _found_by_base(
+    network: DualPathwayNetwork, stored: FeatureStore, slices: Sequence[int], device: str
+) -> NDArray[np.bool_]:
+    """What the base CNN takes for lesion on those of the slices that the stored features are of."""
+    there = [position for position in slices if position < len(stored.kept)]
+    probability = predict_slices(network.head, stored, there, device=device)
+    return probability >= network.card.post_processing.threshold
 
 
 @contextmanager

@@ -43,43 +43,35 @@ def test_the_less_the_slices_show_the_more_of_the_base_cnn_is_kept():
         np.testing.assert_allclose(output, share * network.head.output.weight.detach(), rtol=1e-5)
 
 
-@pytest.fixture
-def half_found(tmp_path):
-    """A network, features of an examination, and the half of its organ that the network finds."""
-    images, organ, _ = blob_examination()
+def test_slices_that_the_base_cnn_has_right_teach_half_and_what_it_has_wrong_in_full():
+    found = lesions_of(50, 50)
+    part_of_it, others = lesions_of(30, 30), ~found
+    assert left_to_teach(found, found, [0, 1]) == 0.5
+    assert left_to_teach(found, others, [0, 1]) == 1
+    assert left_to_teach(found, part_of_it, [0, 1]) == pytest.approx(np.interp(0.75, (0.7, 0.85), (1, 0.5)))
+    assert left_to_teach(found, others & found, [0, 1]) == 1
+
+
+def test_slices_of_an_earlier_baseline_do_not_say_what_the_base_cnn_knows():
+    found = lesions_of(50, 50)
+    stack = np.pad(np.concatenate([found, ~found]), [(0, 0), (0, 3), (0, 2)])
+    assert left_to_teach(found, stack, [0, 1, 3]) == 0.5
+    assert left_to_teach(found, stack, [3]) == 1
+
+
+def test_the_base_head_keeps_more_where_it_is_right_already(tmp_path):
+    images, organ, lesions = blob_examination()
     network = DualPathwayNetwork(tiny_card()).eval()
     store = compute_features(network, images, organ, tmp_path / "features.npy")
     probability = predict_probability(network.head, store)
     middle = torch.tensor(np.median(probability[organ]))
     with torch.no_grad():
         network.head.output.bias[1] -= torch.logit(middle)
-    return network, store, organ & (probability >= float(middle))
-
-
-def test_slices_that_the_base_cnn_has_right_teach_half_and_what_it_has_wrong_in_full(half_found):
-    network, store, found = half_found
-    others = store.kept & ~found
-    part_of_it = found & (np.cumsum(found).reshape(found.shape) % 10 < 6)
-    assert left_to_teach(network, store, found, [0, 1]) == pytest.approx(0.5, abs=0.05)
-    assert left_to_teach(network, store, others, [0, 1]) == 1
-    assert 0.5 < left_to_teach(network, store, part_of_it, [0, 1]) < 1
-
-
-def test_slices_of_an_earlier_baseline_do_not_say_what_the_base_cnn_knows(half_found):
-    network, store, found = half_found
-    alone = left_to_teach(network, store, found, [0, 1])
-    stack = np.concatenate([found, ~found])
-    assert left_to_teach(network, store, stack, [0, 1, len(found) + 1]) == alone
-    assert left_to_teach(network, store, stack, [len(found) + 1]) == 1
-
-
-def test_the_base_head_keeps_more_where_it_is_right_already(half_found):
-    network, store, found = half_found
-    images, organ, lesions = blob_examination()
+    found = organ & (probability >= float(middle))
     settings = TuningSettings(iterations=1, base_slices=2)
     shares = []
     for labels in (found, lesions & organ):
-        taught = taught_slices(labels, [0]) * left_to_teach(network, store, labels, [0])
+        taught = taught_slices(labels, [0]) * left_to_teach(found, labels, [0])
         tuned = tune(network, images, organ, labels, [0], settings, stored=store)
         shares.append(2 / (2 + taught))
         output = shares[-1] * network.head.output.weight.detach()
