@@ -107,9 +107,8 @@ def _train(part: str, options: argparse.Namespace) -> None:
     folder, runs = _planned(part, options)
     if (folder / CARD_NAME).is_file():
         return
-    start, recipe = runs[0].start, []
-    left = tuple(sorted(runs[0].hold_out))
-    recipe.append("random weights" if start is None else f"weights {start.name}")
+    start, left = runs[0].start, tuple(sorted(runs[0].hold_out))
+    recipe = ["random weights" if start is None else f"weights {start.name}"]
     for number, run in enumerate(runs, start=1):
         network = continued(replace(run, start=start), options.data, options.work, options.work / "corrected")
         recipe.append(_recipe(run))

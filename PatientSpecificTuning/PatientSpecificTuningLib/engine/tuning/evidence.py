@@ -24,6 +24,20 @@ def taught_slices(lesions: NDArray[np.bool_], slices: Sequence[int]) -> float:
     return float(np.minimum(1, pixels / PIXELS_OF_A_WHOLE_SLICE).sum())
 
 
+def of_baseline(
+    lesions: NDArray[np.bool_], slices: Sequence[int], shape: tuple[int, ...]
+) -> tuple[NDArray[np.bool_], list[int]]:
+    """Those of the lesions and slices of a stack of examinations that are of its first one, the baseline.
+
+    Args:
+        lesions: bool (Z, Y, X), of the baseline or of a stack that begins with it.
+        slices: of the stack.
+        shape: of the baseline; in a stack all slices are as large as the largest.
+    """
+    there = [position for position in slices if position < shape[0]]
+    return lesions[tuple(slice(length) for length in shape)], there
+
+
 def left_to_teach(found: NDArray[np.bool_], lesions: NDArray[np.bool_], slices: Sequence[int]) -> float:
     """How much of what corrected slices show the base CNN does not know yet, from 1/2 to 1.
 
@@ -31,12 +45,11 @@ def left_to_teach(found: NDArray[np.bool_], lesions: NDArray[np.bool_], slices: 
 
     Args:
         found: bool (Z, Y, X), lesions of the base CNN on the baseline; only `slices` of it are looked at.
-        lesions: the same of what was drawn, inside the organ, of the baseline or of a stack that begins with it.
-        slices: the corrected slices; those beyond the baseline say nothing here.
+        lesions: the same of what was drawn, inside the organ.
+        slices: the corrected slices of the baseline.
     """
-    slices = [position for position in slices if position < len(found)]
-    # In a stack all slices are as large as the largest, with nothing round the smaller ones.
-    drawn = lesions[tuple(slice(length) for length in found.shape)][slices]
-    marked = np.count_nonzero(found[slices]) + np.count_nonzero(drawn)
-    dice = 2 * np.count_nonzero(found[slices] & drawn) / marked if marked else 0.0
+    chosen = list(slices)
+    found, drawn = found[chosen], lesions[chosen]
+    marked = np.count_nonzero(found) + np.count_nonzero(drawn)
+    dice = 2 * np.count_nonzero(found & drawn) / marked if marked else 0.0
     return float(np.interp(dice, (STILL_WRONG, NEARLY_RIGHT), (1.0, 0.5)))

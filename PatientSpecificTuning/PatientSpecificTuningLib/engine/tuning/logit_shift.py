@@ -15,6 +15,7 @@ from ..network.network import DualPathwayNetwork
 from ..network.prediction import predict_slices
 from ..network.tuned_head import TunedHead
 from ..network.tuned_head import tuned_head
+from .evidence import of_baseline
 from .evidence import taught_slices
 
 # Candidate shifts; beyond them the CNN is of no use, wherever its threshold lies.
@@ -45,8 +46,7 @@ def with_drawn_threshold(
         slices: the corrected slices; those beyond the baseline say nothing here.
     """
     head = tuned_head(network, tuned)
-    slices = [position for position in slices if position < len(store.kept)]
-    labels = labels[tuple(slice(length) for length in store.kept.shape)]
+    labels, slices = of_baseline(labels, slices, store.kept.shape)
     drawn, kept = labels[slices], store.kept[slices]
     probability = predict_slices(head, store, slices, device=device)[slices]
     shift = best_shift(logit(probability[kept]), drawn[kept], int(np.count_nonzero(drawn & ~kept)))

@@ -28,6 +28,7 @@ from ..network.tuned_head import beside_base
 from ..progress import Progress
 from .batches import TuningBatches
 from .evidence import left_to_teach
+from .evidence import of_baseline
 from .evidence import taught_slices
 from .head_trainer import HeadTrainer
 from .head_trainer import ReadyBatch
@@ -136,7 +137,7 @@ def patient_specific(
     """
     taught = taught_slices(lesions, slices)
     if settings.base_slices and stored is not None:
-        taught *= left_to_teach(_found_by_base(network, stored, slices, device), lesions, slices)
+        taught *= _left_to_teach(network, stored, lesions, slices, device)
     share = settings.base_share(taught)
     tuned = TunedHead(beside_base(network.head, trainer.state(), share), trainer.losses, trainer.parameters())
     if settings.logit_shift and stored is not None:
@@ -144,13 +145,16 @@ def patient_specific(
     return tuned
 
 
-def _found_by_base(
-    network: DualPathwayNetwork, stored: FeatureStore, slices: Sequence[int], device: str
-) -> NDArray[np.bool_]:
-    """What the base CNN takes for lesion on those of the slices that the stored features are of."""
-    there = [position for position in slices if position < len(stored.kept)]
-    probability = predict_slices(network.head, stored, there, device=device)
-    return probability >= network.card.post_processing.threshold
+def _left_to_teach(
+    network: DualPathwayNetwork,
+    stored: FeatureStore,
+    lesions: NDArray[np.bool_],
+    slices: Sequence[int],
+    device: str,
+) -> float:
+    lesions, slices = of_baseline(lesions, slices, stored.kept.shape)
+    probability = predict_slices(network.head, stored, slices, device=device)
+    return left_to_teach(probability >= network.card.post_processing.threshold, lesions, slices)
 
 
 @contextmanager

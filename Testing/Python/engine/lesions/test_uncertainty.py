@@ -23,7 +23,7 @@ from PatientSpecificTuningLib.engine.network.model_folder import load_model
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.network.random_bits import RandomBits
 
-SAMPLE = Path(__file__).parents[4] / "PatientSpecificTuning" / "Resources" / "SampleData"
+SAMPLE = Path(__file__).parents[4] / "PatientSpecificTuning" / "Resources" / "SampleData" / "Brain"
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,9 @@ def shipped(tmp_path_factory):
 @pytest.fixture
 def shipped_on_anatomy(tmp_path):
     """The same on the middle of a slice of the sample case, where much is in doubt, as on a scan."""
-    folder = SAMPLE / "Brain"
 
     def middle(name: str) -> np.ndarray:
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"baseline_{name}.nii.gz")))[26:27]
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(SAMPLE / f"baseline_{name}.nii.gz")))[26:27]
 
     card, network = load_model(choose_model(None))
     organ = middle("brain_mask") > 0

@@ -12,6 +12,7 @@ from PatientSpecificTuningLib.engine.network.network import DualPathwayNetwork
 from PatientSpecificTuningLib.engine.network.prediction import predict_probability
 from PatientSpecificTuningLib.engine.tuning.evidence import PIXELS_OF_A_WHOLE_SLICE
 from PatientSpecificTuningLib.engine.tuning.evidence import left_to_teach
+from PatientSpecificTuningLib.engine.tuning.evidence import of_baseline
 from PatientSpecificTuningLib.engine.tuning.evidence import taught_slices
 from PatientSpecificTuningLib.engine.tuning.plan import TuningSettings
 from PatientSpecificTuningLib.engine.tuning.tuning import tune
@@ -55,8 +56,8 @@ def test_slices_that_the_base_cnn_has_right_teach_half_and_what_it_has_wrong_in_
 def test_slices_of_an_earlier_baseline_do_not_say_what_the_base_cnn_knows():
     found = lesions_of(50, 50)
     stack = np.pad(np.concatenate([found, ~found]), [(0, 0), (0, 3), (0, 2)])
-    assert left_to_teach(found, stack, [0, 1, 3]) == 0.5
-    assert left_to_teach(found, stack, [3]) == 1
+    assert left_to_teach(found, *of_baseline(stack, [0, 1, 3], found.shape)) == 0.5
+    assert left_to_teach(found, *of_baseline(stack, [3], found.shape)) == 1
 
 
 def test_the_base_head_keeps_more_where_it_is_right_already(tmp_path):
